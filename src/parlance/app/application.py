@@ -1,0 +1,91 @@
+"""All rooms wired: from settings to an ASGI application that can be served and closed."""
+
+from msgspec import Struct
+from starlette.routing import BaseRoute, Router
+
+from parlance import __version__
+from parlance.app.access import open_gate
+from parlance.app.providers import Providers, defaults_of, open_providers
+from parlance.app.routing import open_models
+from parlance.app.telemetry import open_observers
+from parlance.config.settings import Settings
+from parlance.doors import ndjson_chat, status, ws_chat
+from parlance.doors.entrance import Entrance
+from parlance.doors.serving import DoorOptions, Serving
+from parlance.engine.ask import EngineOptions
+from parlance.engine.engine import Engine
+from parlance.engine.prepare.history_budget import HistoryBudget
+from parlance.engine.prepare.provider_defaults import ProviderDefaults
+from parlance.engine.turn_state import EngineParts
+from parlance.journal.memory import MemoryJournal
+from parlance.net.egress import Egress
+from parlance.tools.builtin import BUILTINS
+from parlance.tools.toolbox import Toolbox
+
+HISTORY_TOKENS = 100_000
+"""How much of a connection's conversation is remembered and sent, where the model's own window is not known."""
+
+ABOUT = status.About(
+    name="Parlance",
+    version=__version__,
+    status="running",
+    doors={"ws_chat": "/ws/chat", "ndjson_chat": "/chat", "models": "/models", "health": "/health", "ready": "/ready"},
+)
+
+
+class Application(Struct, frozen=True):
+    """`made_key`: the key made at this start, to be shown once."""
+
+    asgi: Entrance
+    engine: Engine
+    providers: Providers
+    made_key: str | None
+
+
+async def compose(settings: Settings, *, port: int) -> Application:
+    """Wire everything. `port` is the one that is listened on. Closed through the application's lifespan."""
+    opened = open_gate(settings, port=port)
+    egress = Egress()
+    providers = await open_providers(settings, egress, own_port=port)
+    models = open_models(settings, providers)
+    engine = Engine(models, Toolbox(BUILTINS), MemoryJournal(), _engine_parts(settings))
+    options = DoorOptions(
+        body=settings.limits.body,
+        keeps_history=settings.server.ws.history != "none",
+        history_tokens=HISTORY_TOKENS,
+    )
+    serving = Serving(engine, models, opened.gate, options)
+
+    async def start() -> None:
+        """Nothing waits for the server to listen."""
+
+    async def stop() -> None:
+        await engine.close(settings.server.stop_grace)
+        for provider in providers.usable.values():
+            await provider.close()
+        await egress.close()
+
+    routes: list[BaseRoute] = [
+        *status.routes(serving, ABOUT),
+        *ws_chat.routes(serving),
+        *ndjson_chat.routes(serving),
+    ]
+    asgi = Entrance(Router(routes, redirect_slashes=False), opened.gate, start=start, stop=stop)
+    return Application(asgi, engine, providers, opened.made_key)
+
+
+def _engine_parts(settings: Settings) -> EngineParts:
+    return EngineParts(
+        observer=open_observers(),
+        preparers=(ProviderDefaults(defaults_of(settings)), HistoryBudget(HISTORY_TOKENS)),
+        options=EngineOptions(
+            rounds=settings.tools.rounds,
+            parallel_calls=settings.tools.parallel,
+            tool_timeout=settings.tools.timeout,
+            answer_timeout=settings.tools.wait,
+            live_grace=settings.journal.live_grace,
+            live_retention=settings.journal.live_retention,
+            turns=settings.limits.turns,
+            turns_per_key=settings.limits.per_key.turns,
+        ),
+    )

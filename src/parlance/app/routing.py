@@ -1,0 +1,40 @@
+"""Settings and providers into names for models."""
+
+import logging
+
+from parlance.app.providers import Providers
+from parlance.config.sections.providers import DoorSettings
+from parlance.config.settings import Settings
+from parlance.doors import ndjson_chat
+from parlance.routing.models import DEFAULT_ALIAS, ConfiguredModels, RoutingOptions
+
+log = logging.getLogger(__name__)
+
+
+def open_models(settings: Settings, providers: Providers) -> ConfiguredModels:
+    aliases = {name: route.route[0] for name, route in settings.models.routes.items()}
+    for name, route in settings.models.routes.items():
+        if len(route.route) > 1:
+            log.warning("Only the first model of the route %s is asked: this version does not fail over yet", name)
+    if settings.models.default:
+        aliases[DEFAULT_ALIAS] = settings.models.default
+    options = RoutingOptions(
+        default_provider=providers.default.provider,
+        missing=f"No model can answer: {providers.default.text}.",
+        aliases=aliases,
+        door_models=_door_models(settings),
+        provider_models={name: spec.default_model for name, spec in providers.specs.items() if spec.default_model},
+        unusable=providers.unusable,
+    )
+    return ConfiguredModels(providers.usable, options)
+
+
+def _door_models(settings: Settings) -> dict[str, str]:
+    doors = {ndjson_chat.DOOR: settings.doors.ndjson_chat}
+    return {door: name for door, own in doors.items() if (name := _name(own)) is not None}
+
+
+def _name(door: DoorSettings) -> str | None:
+    if door.provider is None:
+        return door.model
+    return f"{door.provider}/{door.model or ''}"

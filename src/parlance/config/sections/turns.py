@@ -1,0 +1,99 @@
+"""How turns are kept, bounded, and what tools they may call."""
+
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, model_validator
+
+from parlance.config.sections.fields import (
+    HeaderSecret,
+    ListOf,
+    MapOf,
+    Name,
+    NamedMapOf,
+    Seconds,
+    Section,
+    ToolAddress,
+    empty_map,
+)
+
+Count = Annotated[int, Field(ge=1)]
+Transport = Literal["http", "sse", "websocket", "stdio"]
+TRANSPORT_ALIASES = {"streamable-http": "http", "streamable_http": "http", "ws": "websocket"}
+
+
+class HistorySettings(Section):
+    """`reserve_output`: tokens of the model's window kept free for its answer."""
+
+    reserve_output: Annotated[int, Field(ge=0)] = 4_096
+
+
+class ChatsSettings(Section):
+    store: Literal["asked", "always"] = "asked"
+    send_policy: Literal["queue", "reject", "interrupt"] = "queue"
+    queue_size: Count = 16
+    history: HistorySettings = HistorySettings()
+
+
+class JournalSettings(Section):
+    """Times in seconds."""
+
+    durability: Literal["grouped", "strict"] = "grouped"
+    live_retention: Annotated[float, Field(ge=0, le=604_800)] = 900.0
+    live_grace: Annotated[float, Field(ge=0, le=604_800)] = 60.0
+    keep_deltas: Annotated[float, Field(ge=0, le=31_536_000)] = 86_400.0
+
+
+class PerKeySettings(Section):
+    turns: Count = 200
+
+
+class LimitsSettings(Section):
+    """`body` and `message` are bytes: of an HTTP body, and of one WebSocket message."""
+
+    connections: Count = 10_000
+    turns: Count = 2_000
+    body: Annotated[int, Field(ge=1_024)] = 4_194_304
+    message: Annotated[int, Field(ge=1_024)] = 1_048_576
+    per_key: PerKeySettings = PerKeySettings()
+
+
+class ToolsSettings(Section):
+    """`timeout`: seconds for one call on the server. `wait`: seconds for a client to answer one."""
+
+    rounds: Annotated[int, Field(ge=1, le=1_000)] = 25
+    parallel: Annotated[int, Field(ge=1, le=256)] = 8
+    timeout: Seconds = 60.0
+    wait: Seconds = 600.0
+
+
+def read_transport(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    transport = value.strip().lower()
+    return TRANSPORT_ALIASES.get(transport, transport)
+
+
+class McpServerSettings(Section):
+    """One tool server. `name` prefixes its tools. `stdio` takes `command` and `args`; the others an address."""
+
+    name: Name
+    url: ToolAddress | None = None
+    transport: Annotated[Transport, BeforeValidator(read_transport)] = "http"
+    timeout: Seconds = 30.0
+    auth_token: HeaderSecret | None = None
+    bind_localhost: bool = False
+    command: Name | None = None
+    args: ListOf[str] = ()
+    env: NamedMapOf[SecretStr] = Field(default_factory=empty_map)
+
+    @model_validator(mode="after")
+    def check_reach(self) -> "McpServerSettings":
+        needed = "command" if self.transport == "stdio" else "url"
+        if getattr(self, needed) is None:
+            raise ValueError(f"needs {needed}, as its transport is {self.transport}")
+        return self
+
+
+class McpSettings(Section):
+    enabled: bool = True
+    servers: MapOf[McpServerSettings] = Field(default_factory=empty_map)

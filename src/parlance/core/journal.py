@@ -1,0 +1,100 @@
+"""The log of a turn: it numbers events, keeps them, and tells them to any number of followers."""
+
+from collections.abc import Sequence
+from typing import Protocol, Self
+
+from msgspec import Struct
+
+from parlance.core.errors import CursorExpired
+from parlance.core.events import Event
+from parlance.core.ids import Epoch, TurnId
+
+
+class Cursor(Struct, frozen=True):
+    """How far a follower has come: it has seen event `number`, in the numbering named `epoch`.
+
+    Opaque to clients: `<epoch>-<number>`.
+    """
+
+    epoch: Epoch
+    number: int
+
+    def encode(self) -> str:
+        return f"{self.epoch}-{self.number}"
+
+    @classmethod
+    def decode(cls, text: str) -> Self:
+        """Raises `CursorExpired` for what is no cursor of ours: to its holder it is as useless as an old one."""
+        epoch, dash, number = text.rpartition("-")
+        if not (dash and epoch and number.isascii() and number.isdigit() and len(number) <= 18):
+            raise CursorExpired(f"The cursor {text[:80]!r} is none of this server's. Begin again from the snapshot.")
+        return cls(Epoch(epoch), int(number))
+
+
+class Batch(Struct, frozen=True):
+    """Events in a row: the first bears the number `first`, the next one more, and so on. Never empty."""
+
+    first: int
+    events: Sequence[Event]
+
+
+class Follower(Protocol):
+    """One reader of a log: each event behind its starting point once, in order, until `TurnEnded` or `close`.
+
+    One that is busy elsewhere while too much is appended is cut: its next read raises `SlowFollower`. Others don't
+    notice.
+    """
+
+    def __aiter__(self) -> "Follower": ...
+
+    async def __anext__(self) -> Batch: ...
+
+    def close(self) -> None:
+        """Leave. A read that waits ends at once. Closing twice is harmless."""
+        ...
+
+
+class Log(Protocol):
+    """One turn's events, numbered from 1."""
+
+    @property
+    def turn(self) -> TurnId: ...
+
+    @property
+    def epoch(self) -> Epoch: ...
+
+    @property
+    def head(self) -> int:
+        """The number of the newest event; 0 when there is none."""
+        ...
+
+    @property
+    def ended(self) -> bool: ...
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Number the events and tell them. Never blocks. Appending behind `TurnEnded` is a bug, and raises."""
+        ...
+
+    def read(self, after: int = 0) -> Sequence[Event]:
+        """The events behind number `after`."""
+        ...
+
+    def follow(self, after: int = 0) -> Follower:
+        """From the event behind number `after` on, to the end."""
+        ...
+
+    def check(self, cursor: Cursor) -> int:
+        """The number a good cursor stands for; `CursorExpired` for one of another numbering, or ahead of the log."""
+        ...
+
+
+class Journal(Protocol):
+    def open(self, turn: TurnId) -> Log:
+        """A new, empty log."""
+        ...
+
+    def find(self, turn: TurnId) -> Log | None: ...
+
+    def drop(self, turn: TurnId) -> None:
+        """Forget an ended turn's log."""
+        ...

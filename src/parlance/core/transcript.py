@@ -1,0 +1,99 @@
+"""A turn's events folded back into messages, and made into history for the next turn."""
+
+from collections.abc import Iterable, Sequence
+
+from msgspec import Struct
+
+from parlance.core.events import (
+    Event,
+    PartClosed,
+    StepDropped,
+    StepEnded,
+    StepStarted,
+    ToolReturned,
+    TurnEnded,
+    TurnStarted,
+)
+from parlance.core.ids import new_message_id
+from parlance.core.messages import Message, Origin
+from parlance.core.parts import Part, ToolCall, ToolResult
+
+NOT_ANSWERED = "not answered"
+"""The result that history gives to a call which never got one: every call must have a result before the next user
+message.
+"""
+
+
+class _Step(Struct):
+    number: int
+    origin: Origin
+    parts: dict[int, Part]
+
+
+def fold_messages(events: Iterable[Event]) -> tuple[Message, ...]:
+    """The messages a turn made: one per step and one per tool result, without its input.
+
+    A step without a finish was cut: its prose stands, its calls don't, for their arguments may be half there.
+    """
+    messages: list[Message] = []
+    step: _Step | None = None
+    for event in events:
+        match event:
+            case StepStarted(step=number, origin=origin):
+                step = _Step(number, origin, {})
+            case PartClosed(part=part, what=what) if step is not None:
+                step.parts[part] = what
+            case StepEnded() if step is not None:
+                messages.append(_step_message(step, event))
+                step = None
+            case StepDropped(step=number):
+                step = None
+            case ToolReturned(result=result):
+                messages.append(tool_message(result))
+            case _:
+                pass
+    return tuple(message for message in messages if message.parts)
+
+
+def _step_message(step: _Step, ended: StepEnded) -> Message:
+    parts = [step.parts[number] for number in sorted(step.parts)]
+    if ended.finish is None:
+        parts = [part for part in parts if not isinstance(part, ToolCall)]
+    return Message(ended.message_id, "assistant", tuple(parts), step.origin, ended.finish, ended.usage)
+
+
+def tool_message(result: ToolResult) -> Message:
+    return Message(id=new_message_id(), role="tool", parts=(result,))
+
+
+def fold_history(events: Sequence[Event]) -> tuple[Message, ...]:
+    """An ended turn as the next one's history: its input, what was shown, and a result for every call.
+
+    Of a failed turn only the input stays: whoever asks again must not be led on by an answer that broke.
+    """
+    started = next((event for event in events if isinstance(event, TurnStarted)), None)
+    given = (started.input,) if started is not None and started.input is not None else ()
+    if events and isinstance(events[-1], TurnEnded) and events[-1].status == "failed":
+        return given
+    return given + answer_open_calls(fold_messages(events))
+
+
+def answer_open_calls(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """The same messages with `NOT_ANSWERED` for each call that has no result, right behind the results of its own
+    step.
+    """
+    done: list[Message] = []
+    waiting: dict[str, ToolCall] = {}
+    for message in messages:
+        if message.role != "tool":
+            done += _unanswered(waiting)
+            waiting = {part.id: part for part in message.parts if isinstance(part, ToolCall)}
+        for part in message.parts:
+            if isinstance(part, ToolResult):
+                waiting.pop(part.call_id, None)
+        done.append(message)
+    return tuple(done + _unanswered(waiting))
+
+
+def _unanswered(calls: dict[str, ToolCall]) -> list[Message]:
+    return [tool_message(ToolResult(call.id, call.name, NOT_ANSWERED, is_error=True)) for call in calls.values()]

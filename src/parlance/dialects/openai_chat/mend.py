@@ -1,0 +1,38 @@
+"""JSON texts that are not quite Unicode, mended before they are decoded."""
+
+import re
+from typing import Final
+
+_ESCAPE: Final = re.compile(
+    rb"\\\\|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+_REPLACEMENT: Final = b"\\ufffd"
+
+
+def mend_json(text: bytes) -> bytes:
+    """The same JSON with U+FFFD for each half of a surrogate pair and for bytes that are no UTF-8.
+
+    Servers that stream token by token cut emoji in two; a strict decoder takes the half for a cut text.
+    """
+    return _ESCAPE.sub(lambda found: _REPLACEMENT if found["lone"] else found[0], _mend_bytes(text))
+
+
+def _mend_bytes(text: bytes) -> bytes:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return text.decode("utf-8", "replace").encode()
+    return text
+
+
+def mend_value(value: object) -> object:
+    """Builtins with U+FFFD for each lone surrogate in their texts, which no JSON encoder takes."""
+    match value:
+        case str():
+            return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list() | tuple():
+            return [mend_value(one) for one in value]
+        case dict():
+            return {mend_value(key): mend_value(one) for key, one in value.items()}
+        case _:
+            return value

@@ -1,0 +1,1 @@
+"""The WebSocket chat: one JSON object a frame, several requests at once, told apart by their ids."""

@@ -1,0 +1,141 @@
+"""HTTP as every door needs it: reading a body within bounds, answering, and telling errors as problems (RFC 9457)."""
+
+import math
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import Raw, Struct
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from parlance.core.errors import (
+    BodyTooLarge,
+    Field,
+    InvalidRequest,
+    KeyInvalid,
+    KeyMissing,
+    ParlanceError,
+    UnsupportedMediaType,
+)
+from parlance.doors.visit import Visit
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+DRAINED = 4
+"""How many times the bound of a body is still read, and thrown away.
+
+A client that is cut off while it sends never sees the answer.
+"""
+
+
+class Problem(Struct, frozen=True, omit_defaults=True):
+    """The body of an error."""
+
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    retryable: bool
+    type: str = "about:blank"
+    retry_after: float | None = None
+    errors: tuple[Field, ...] = ()
+    snapshot: Raw | None = None
+    cursor: str | None = None
+
+
+async def read_json_body(visit: Visit, receive: Receive, limit: int) -> bytes:
+    """The body of a request that must be JSON, at most `limit` bytes. `UnsupportedMediaType`, `BodyTooLarge`."""
+    headers = visit.caller.headers
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise UnsupportedMediaType(
+            f"The body is of the type {kind[:80]!r}. Send JSON, with the header content-type: application/json."
+        )
+    return await _read_body(receive, limit)
+
+
+async def _read_body(receive: Receive, limit: int) -> bytes:
+    chunks: list[bytes] = []
+    size, more = 0, True
+    while more and size <= limit * DRAINED:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk = message.get("body", b"")
+        size += len(chunk)
+        more = message.get("more_body", False)
+        if size <= limit:
+            chunks.append(chunk)
+        else:
+            chunks.clear()
+    if size > limit:
+        raise BodyTooLarge(f"The body is larger than {limit} bytes, the limit here. Send less.")
+    return b"".join(chunks)
+
+
+async def begin(send: Send, visit: Visit, status: int, headers: Headers) -> None:
+    visit.begun = True
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, *visit.headers]})
+
+
+async def answer_json(send: Send, visit: Visit, body: bytes, *, status: int = 200) -> None:
+    headers = ((b"content-type", b"application/json"), (b"content-length", b"%d" % len(body)))
+    await begin(send, visit, status, headers)
+    await send({"type": "http.response.body", "body": body})
+
+
+async def answer_problem(
+    send: Send, visit: Visit, error: ParlanceError, *, snapshot: Raw | None = None, cursor: str | None = None
+) -> None:
+    body = _encode_problem(visit, error, snapshot, cursor)
+    await begin(send, visit, error.status, _problem_headers(error, body))
+    await send({"type": "http.response.body", "body": body})
+
+
+async def deny_socket(scope: Scope, send: Send, visit: Visit, error: ParlanceError) -> None:
+    """Refuse a WebSocket's handshake: with the same answer as over HTTP where the server can, else with 403."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": 1008, "reason": error.code})
+        return
+    body = _encode_problem(visit, error, None, None)
+    headers = [*_problem_headers(error, body), *visit.headers]
+    await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": body})
+
+
+def _encode_problem(visit: Visit, error: ParlanceError, snapshot: Raw | None, cursor: str | None) -> bytes:
+    return msgspec.json.encode(
+        Problem(
+            title=error.title,
+            status=error.status,
+            detail=error.message,
+            code=error.code,
+            request_id=visit.request_id,
+            retryable=error.retryable,
+            retry_after=error.retry_after,
+            errors=error.fields if isinstance(error, InvalidRequest) else (),
+            snapshot=snapshot,
+            cursor=cursor,
+        )
+    )
+
+
+def _problem_headers(error: ParlanceError, body: bytes) -> list[tuple[bytes, bytes]]:
+    return [
+        (b"content-type", b"application/problem+json"),
+        (b"content-length", b"%d" % len(body)),
+        *_hints(error),
+    ]
+
+
+def _hints(error: ParlanceError) -> list[tuple[bytes, bytes]]:
+    hints = []
+    if error.retry_after is not None:
+        hints.append((b"retry-after", b"%d" % math.ceil(error.retry_after)))
+    if isinstance(error, KeyMissing | KeyInvalid):
+        hints.append((b"www-authenticate", b"Bearer"))
+    if isinstance(error, BodyTooLarge):
+        # What is left of the body was not read, so nothing else can follow on this connection.
+        hints.append((b"connection", b"close"))
+    return hints

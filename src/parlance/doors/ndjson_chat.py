@@ -1,0 +1,128 @@
+"""Door C: `POST /chat` and what goes with it: resume, cancel, tool results, and the list of models."""
+
+import msgspec
+from msgspec import Raw
+from starlette.datastructures import QueryParams
+from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
+
+from parlance.core.errors import CursorExpired, SlowFollower
+from parlance.core.journal import Cursor
+from parlance.core.snapshot import fold_snapshot
+from parlance.dialects.chat_request import Params, build_request
+from parlance.dialects.ndjson_chat.serve import (
+    TurnLines,
+    decode_chat,
+    decode_results,
+    encode_broken_off,
+    encode_models,
+    encode_status,
+    is_whole,
+)
+from parlance.doors.http import answer_json, answer_problem, begin, read_json_body
+from parlance.doors.serving import Heartbeat, Serving, place_of, watched
+from parlance.doors.visit import visit_of
+from parlance.engine.ask import Ask
+from parlance.engine.turn_state import Turn
+
+DOOR = "ndjson_chat"
+
+_HEADERS = (
+    (b"content-type", b"application/x-ndjson"),
+    (b"cache-control", b"no-cache, no-transform"),
+    # Buffering proxies would hold the answer back until it is whole.
+    (b"x-accel-buffering", b"no"),
+)
+
+
+def routes(serving: Serving) -> list[Route]:
+    return [
+        Route("/chat", _Chat(serving), methods=["POST"]),
+        Route("/chat/{turn_id}", _Resume(serving), methods=["GET"]),
+        Route("/chat/{turn_id}/cancel", _Cancel(serving), methods=["POST"]),
+        Route("/chat/{turn_id}/tool_results", _ToolResults(serving), methods=["POST"]),
+        Route("/models", _Models(serving), methods=["GET"]),
+    ]
+
+
+class _Endpoint:
+    def __init__(self, serving: Serving) -> None:
+        self.serving = serving
+
+    def turn(self, scope: Scope) -> Turn:
+        """The turn that the path names, if it is the caller's."""
+        principal = self.serving.principal(scope)
+        return self.serving.engine.find(scope["path_params"]["turn_id"], principal)
+
+
+class _Chat(_Endpoint):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        principal, visit = self.serving.principal(scope), visit_of(scope)
+        chat = decode_chat(await read_json_body(visit, receive, self.serving.options.body))
+        request = build_request((), chat.message, model=chat.model, tools=chat.tools, params=chat.params)
+        turn = await self.serving.engine.start(Ask(principal, DOOR, visit.request_id, request, chat.message))
+        await _tell(turn, 0, chat.params, scope, receive, send)
+
+
+class _Resume(_Endpoint):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        turn = self.turn(scope)
+        query = QueryParams(scope["query_string"])
+        try:
+            after = place_of(turn, query.get("after"))
+        except CursorExpired as error:
+            snapshot = Raw(msgspec.json.encode(fold_snapshot(turn.log.read())))
+            cursor = Cursor(turn.log.epoch, turn.log.head).encode()
+            await answer_problem(send, visit_of(scope), error, snapshot=snapshot, cursor=cursor)
+            return
+        params = Params(reasoning=query.get("reasoning") == "true", warnings=query.get("warnings") == "true")
+        await _tell(turn, after, params, scope, receive, send)
+
+
+class _Cancel(_Endpoint):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        turn = self.turn(scope)
+        turn.stop("cancelled")
+        await turn.finished()
+        await answer_json(send, visit_of(scope), encode_status(turn.id, turn.ending.status))
+
+
+class _ToolResults(_Endpoint):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        turn, visit = self.turn(scope), visit_of(scope)
+        turn.answer(decode_results(await read_json_body(visit, receive, self.serving.options.body)))
+        await answer_json(send, visit, encode_status(turn.id, "received"))
+
+
+class _Models(_Endpoint):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        offers = await self.serving.models.offered(self.serving.principal(scope), door=DOOR)
+        await answer_json(send, visit_of(scope), encode_models(offers))
+
+
+async def _tell(turn: Turn, after: int, params: Params, scope: Scope, receive: Receive, send: Send) -> None:
+    """Tell the turn from behind event `after` on. An answer that is not whole is broken off, not ended."""
+    await begin(send, visit_of(scope), 200, _HEADERS)
+    lines = TurnLines(turn.id, turn.log.epoch, params)
+    if turn.ended and after == turn.log.head:
+        await _say(send, lines.terminator(after, turn.ending))
+    heartbeat = Heartbeat(send, b"\n")
+    try:
+        with turn.followed(after) as follower:
+            async with watched(receive, follower.close):
+                async for batch in follower:
+                    body = lines.encode(batch.first, batch.events)
+                    if body:
+                        heartbeat.spoke()
+                        await _say(send, body)
+    except SlowFollower as error:
+        await _say(send, encode_broken_off(error))
+        return
+    finally:
+        heartbeat.stop()
+    if turn.ended and is_whole(turn.ending):
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _say(send: Send, body: bytes) -> None:
+    await send({"type": "http.response.body", "body": body, "more_body": True})

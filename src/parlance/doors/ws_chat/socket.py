@@ -1,0 +1,223 @@
+"""One open socket: its commands obeyed, its turns told."""
+
+import asyncio
+import logging
+
+from starlette.types import Receive, Send
+
+from parlance.core.errors import (
+    CursorExpired,
+    InternalError,
+    KeyMissing,
+    Overloaded,
+    ParlanceError,
+    RequestIdInUse,
+    SlowFollower,
+    UnsupportedMediaType,
+)
+from parlance.core.ids import uuid7
+from parlance.core.journal import Follower
+from parlance.core.principal import Principal
+from parlance.core.snapshot import fold_snapshot
+from parlance.core.trace import tracing
+from parlance.dialects.chat_request import Params, build_request
+from parlance.dialects.ws_chat.commands import (
+    Auth,
+    Cancel,
+    Chat,
+    Command,
+    FrameRefused,
+    Results,
+    Resume,
+    decode_command,
+)
+from parlance.dialects.ws_chat.serve import TurnFrames, encode_authenticated, encode_error
+from parlance.doors.serving import Serving, place_of
+from parlance.engine.ask import Ask
+from parlance.engine.conversation import Conversation
+from parlance.engine.turn_state import Turn
+
+log = logging.getLogger(__name__)
+
+DOOR = "ws_chat"
+MAX_REQUESTS = 100
+"""Requests that one socket may have running at once."""
+
+
+class ChatSocket:
+    """Reads frames in order; each turn is told by a task of its own, so that none waits for another."""
+
+    def __init__(self, serving: Serving, receive: Receive, send: Send) -> None:
+        self._serving = serving
+        self._receive = receive
+        self._send = send
+        self._principal: Principal | None = None
+        self._conversation = Conversation(serving.options.history_tokens)
+        self._running: dict[str, Turn] = {}
+        self._followers: set[Follower] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def serve(self, principal: Principal | None) -> None:
+        """Until the client leaves. Its live turns go on without it; None: it still has to say who it is."""
+        self._principal = principal
+        try:
+            if principal is not None or await self._sign_in():
+                await self._obey_all()
+        except OSError:
+            # The server's way to say that the client went away while something was sent to it.
+            log.debug("A client left in the middle of a frame")
+        finally:
+            for follower in tuple(self._followers):
+                follower.close()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+
+    async def _obey_all(self) -> None:
+        while (text := await self._next_frame()) is not None:
+            try:
+                command = decode_command(text)
+            except FrameRefused as refusal:
+                await self._refuse(refusal.error, refusal.request_id)
+                continue
+            with tracing(request=command.request_id):
+                await self._obey(command)
+
+    async def _next_frame(self) -> str | None:
+        """The next text frame; None when the client has left. A binary frame is refused, and the socket lives on."""
+        while (message := await self._receive())["type"] != "websocket.disconnect":
+            text: str | None = message.get("text")
+            if text is not None:
+                return text
+            error = UnsupportedMediaType("This was a binary frame. Send JSON in text frames.")
+            await self._refuse(error, None)
+        return None
+
+    async def _sign_in(self) -> bool:
+        limit = self._serving.options.sign_in
+        try:
+            async with asyncio.timeout(limit):
+                text = await self._next_frame()
+            if text is None:
+                return False
+            command = decode_command(text)
+            if not isinstance(command, Auth):
+                raise KeyMissing('This server needs a key. Send {"action":"auth","payload":{"key":…}} first.')
+            await self._authenticate(command)
+        except TimeoutError:
+            return await self._turn_away(KeyMissing(f"No key came within {limit:g} s."), None)
+        except FrameRefused as refusal:
+            return await self._turn_away(refusal.error, refusal.request_id)
+        except ParlanceError as error:
+            return await self._turn_away(error, None)
+        return True
+
+    async def _turn_away(self, error: ParlanceError, request_id: str | None) -> bool:
+        await self._say(encode_error(error, request_id))
+        await self._send({"type": "websocket.close", "code": 1008, "reason": error.code})
+        return False
+
+    async def _obey(self, command: Command) -> None:
+        try:
+            match command:
+                case Chat():
+                    await self._chat(command)
+                case Cancel():
+                    self._find(command).stop("cancelled")
+                case Resume():
+                    await self._resume(command)
+                case Results():
+                    self._find(command).answer(command.answers)
+                case Auth():
+                    await self._authenticate(command)
+        except ParlanceError as error:
+            await self._refuse(error, command.request_id)
+        except OSError:
+            raise
+        except Exception:
+            log.exception("A frame failed by a bug")
+            await self._refuse(InternalError(), command.request_id)
+
+    async def _authenticate(self, auth: Auth) -> None:
+        self._principal = self._serving.gate.authenticate_key(auth.key)
+        await self._say(encode_authenticated(auth.request_id))
+
+    async def _chat(self, chat: Chat) -> None:
+        request_id = chat.request_id or str(uuid7())
+        self._check_free(request_id)
+        history = self._conversation.history() if self._serving.options.keeps_history else ()
+        request = build_request(history, chat.message, model=chat.model, tools=chat.tools, params=chat.params)
+        turn = await self._serving.engine.start(Ask(self._who, DOOR, request_id, request, chat.message))
+        self._conversation.accept(turn)
+        self._follow(turn, request_id, 0, chat.params)
+
+    async def _resume(self, resume: Resume) -> None:
+        turn = self._find(resume)
+        request_id = resume.request_id or turn.facts.request_id
+        self._check_free(request_id)
+        try:
+            after = place_of(turn, resume.after)
+        except CursorExpired:
+            after = turn.log.head
+            frames = TurnFrames(request_id, turn.id, turn.log.epoch, resume.params)
+            await self._say(frames.snapshot(after, fold_snapshot(turn.log.read())))
+        self._follow(turn, request_id, after, resume.params)
+
+    @property
+    def _who(self) -> Principal:
+        if self._principal is None:
+            raise KeyMissing("This socket has not signed in.")
+        return self._principal
+
+    def _find(self, named: Cancel | Resume | Results) -> Turn:
+        engine = self._serving.engine
+        if named.turn_id is not None:
+            return engine.find(named.turn_id, self._who)
+        request_id = named.request_id or ""
+        return self._running.get(request_id) or engine.find_request(request_id, self._who)
+
+    def _check_free(self, request_id: str) -> None:
+        if request_id in self._running:
+            raise RequestIdInUse(
+                f"The request {request_id!r} is running on this socket, and goes on. Choose another id for a new one."
+            )
+        if len(self._running) >= MAX_REQUESTS:
+            raise Overloaded(f"{MAX_REQUESTS} requests run on this socket, which is the limit.", retry_after=1)
+
+    def _follow(self, turn: Turn, request_id: str, after: int, params: Params) -> None:
+        self._running[request_id] = turn
+        task = asyncio.create_task(self._tell(turn, request_id, after, params))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _tell(self, turn: Turn, request_id: str, after: int, params: Params) -> None:
+        frames = TurnFrames(request_id, turn.id, turn.log.epoch, params)
+        said = turn.log.read()[: after - 1 if turn.ended and after == turn.log.head else after]
+        for number, event in enumerate(said, 1):
+            frames.encode(number, event)
+        try:
+            with turn.followed(len(said)) as follower:
+                self._followers.add(follower)
+                await self._tell_batches(frames, follower)
+                self._followers.discard(follower)
+        except SlowFollower as error:
+            await self._say(encode_error(error, None, rejected=request_id))
+            await self._send({"type": "websocket.close", "code": 1013, "reason": error.code})
+        except OSError:
+            log.debug("A client left while it was told a turn")
+        finally:
+            self._running.pop(request_id, None)
+
+    async def _tell_batches(self, frames: TurnFrames, follower: Follower) -> None:
+        async for batch in follower:
+            for number, event in enumerate(batch.events, batch.first):
+                frame = frames.encode(number, event)
+                if frame is not None:
+                    await self._say(frame)
+
+    async def _refuse(self, error: ParlanceError, request_id: str | None) -> None:
+        """An error that ends no request. One that still runs must not be named as if it had ended."""
+        running = request_id is not None and request_id in self._running
+        await self._say(encode_error(error, None if running else request_id, rejected=request_id if running else None))
+
+    async def _say(self, frame: str) -> None:
+        await self._send({"type": "websocket.send", "text": frame})

@@ -1,0 +1,1 @@
+"""One turn: history in, events out. What watches it is an observer; what shapes the request is a preparer."""

@@ -1,0 +1,47 @@
+"""Who still listens to a live turn, and when it is given up."""
+
+import asyncio
+from collections.abc import Callable
+
+
+class Attendance:
+    """Calls `abandoned` once nobody has followed for `grace` seconds.
+
+    The time does not run while the turn waits for its caller: that wait has a deadline of its own.
+    """
+
+    def __init__(self, grace: float, abandoned: Callable[[], None]) -> None:
+        self._grace = grace
+        self._abandoned = abandoned
+        self._followers = 0
+        self._waiting = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._over = False
+
+    def begin(self) -> None:
+        self._arm()
+
+    def came(self) -> None:
+        self._followers += 1
+        self._arm()
+
+    def left(self) -> None:
+        self._followers -= 1
+        self._arm()
+
+    def wait(self, waiting: bool) -> None:
+        self._waiting = waiting
+        self._arm()
+
+    def end(self) -> None:
+        """The turn has ended: nothing is left to give up."""
+        self._over = True
+        self._arm()
+
+    def _arm(self) -> None:
+        alone = not (self._followers or self._waiting or self._over)
+        if alone and self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(self._grace, self._abandoned)
+        elif not alone and self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,135 @@
+"""What doors use: start a turn, find it again, and stop them all."""
+
+import asyncio
+import time
+from collections import Counter
+
+import msgspec
+
+from parlance.core.errors import Overloaded, Stopping, TurnNotFound
+from parlance.core.events import TurnStarted
+from parlance.core.ids import KeyId, TurnId, new_turn_id
+from parlance.core.journal import Journal
+from parlance.core.observers import TurnFacts
+from parlance.core.principal import Principal
+from parlance.core.provider import Models, Target
+from parlance.core.tool import Toolbox
+from parlance.core.trace import tracing
+from parlance.engine.ask import Ask
+from parlance.engine.turn import run_turn
+from parlance.engine.turn_state import EngineParts, Turn
+
+
+class Engine:
+    """Runs turns. They outlive the connections that began them, and are kept for a while after their end."""
+
+    def __init__(self, models: Models, toolbox: Toolbox, journal: Journal, parts: EngineParts) -> None:
+        self._models = models
+        self._toolbox = toolbox
+        self._journal = journal
+        self._parts = parts
+        self._turns: dict[TurnId, Turn] = {}
+        self._running: dict[TurnId, asyncio.Task[None]] = {}
+        self._running_of_key: Counter[KeyId] = Counter()
+        self._retention: dict[TurnId, asyncio.TimerHandle] = {}
+        self.closing = False
+
+    @property
+    def running(self) -> int:
+        """Turns that have not ended."""
+        return len(self._running)
+
+    async def start(self, ask: Ask) -> Turn:
+        """Accept a turn. When this returns it has said `TurnStarted`, and it will say `TurnEnded`, whatever happens.
+
+        Raises, with nothing begun: `Stopping`, `Overloaded`, `ModelNotFound`, `ModelForbidden`, `NoProvider`.
+        """
+        self._admit(ask.principal)
+        target = await self._models.resolve(ask.request.model or None, ask.principal, door=ask.door)
+        self._admit(ask.principal)
+        turn = self._open(ask, target)
+        turn.tell((TurnStarted(turn.id, turn.facts.model, ask.input),))
+        with tracing(request=ask.request_id, turn=turn.id):
+            task = asyncio.create_task(run_turn(turn), name=f"turn {turn.id}")
+        self._running[turn.id] = task
+        self._running_of_key[ask.principal.key_id] += 1
+        task.add_done_callback(lambda _: self._ended(turn))
+        turn.started(task)
+        return turn
+
+    def find(self, turn_id: str, principal: Principal) -> Turn:
+        """A turn by its id, running or kept. `TurnNotFound` also for one that is not this principal's."""
+        turn = self._turns.get(TurnId(turn_id))
+        if turn is None or not principal.may_see(turn.facts.principal.home):
+            raise TurnNotFound(
+                f"There is no turn {turn_id[:80]!r}. "
+                f"A live turn is kept for {self._parts.options.live_retention:g} s after its end."
+            )
+        return turn
+
+    def find_request(self, request_id: str, principal: Principal) -> Turn:
+        """The newest turn that was begun by this request id of the client's own. `TurnNotFound`."""
+        for turn in reversed(self._turns.values()):
+            if turn.facts.request_id == request_id and principal.may_see(turn.facts.principal.home):
+                return turn
+        raise TurnNotFound(f"No request {request_id[:80]!r} is running or was kept. Give its turn_id if you have it.")
+
+    async def close(self, grace: float = 0.0) -> None:
+        """Take no new turns, give the running ones `grace` seconds, end the rest as `incomplete`, and wait until all
+        have ended.
+        """
+        self.closing = True
+        running = list(self._running.values())
+        if running and grace > 0:
+            await asyncio.wait(running, timeout=grace)
+        for turn_id in list(self._running):
+            self._turns[turn_id].stop("interrupted")
+        if self._running:
+            await asyncio.wait(list(self._running.values()))
+        for timer in self._retention.values():
+            timer.cancel()
+        self._retention.clear()
+
+    def _admit(self, principal: Principal) -> None:
+        options = self._parts.options
+        if self.closing:
+            raise Stopping("This server is stopping and takes no new turns. Ask again in a moment.", retry_after=5)
+        if len(self._running) >= options.turns:
+            raise Overloaded(f"{options.turns} turns are running, which is this server's limit.", retry_after=1)
+        if self._running_of_key[principal.key_id] >= options.turns_per_key:
+            raise Overloaded(
+                f"{options.turns_per_key} turns are running for this key, which is its limit. Wait for one to end.",
+                retry_after=1,
+            )
+
+    def _open(self, ask: Ask, target: Target) -> Turn:
+        turn_id = new_turn_id()
+        facts = TurnFacts(
+            turn=turn_id,
+            principal=ask.principal,
+            door=ask.door,
+            model=ask.request.model or target.model,
+            provider=target.provider.name,
+            request_id=ask.request_id,
+            started=time.monotonic(),
+        )
+        request = msgspec.structs.replace(ask.request, model=target.model)
+        tools = self._toolbox.offered(ask.principal)
+        turn = Turn(facts, target, self._journal.open(turn_id), request, tools, self._parts)
+        self._turns[turn_id] = turn
+        return turn
+
+    def _ended(self, turn: Turn) -> None:
+        del self._running[turn.id]
+        key = turn.facts.principal.key_id
+        self._running_of_key[key] -= 1
+        if not self._running_of_key[key]:
+            del self._running_of_key[key]
+        turn.release()
+        retention = self._parts.options.live_retention
+        self._retention[turn.id] = asyncio.get_running_loop().call_later(retention, self._forget, turn.id)
+
+    def _forget(self, turn_id: TurnId) -> None:
+        self._retention.pop(turn_id, None)
+        self._turns.pop(turn_id, None)
+        self._journal.drop(turn_id)

@@ -1,0 +1,53 @@
+"""Calls that wait for somebody outside: the caller who offered the tool."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from parlance.core.errors import CallNotWaiting
+from parlance.core.ids import CallId
+from parlance.core.parts import ToolCall, ToolResult
+from parlance.core.tool import Answer
+
+
+class PendingCalls:
+    """The calls of one turn that wait. Each is answered once; late, doubled and foreign answers are refused."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self._waiting: dict[CallId, asyncio.Future[Answer]] = {}
+        self._changed = changed
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def ask(self, call: ToolCall) -> "asyncio.Future[Answer]":
+        """From now on the call may be answered. Answering before anybody awaits the future is fine."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting[call.id] = future
+        self._changed()
+        return future
+
+    async def wait(self, call: ToolCall, future: "asyncio.Future[Answer]", limit: float) -> ToolResult:
+        """The caller's answer, or, after `limit` seconds, an error for the model."""
+        try:
+            async with asyncio.timeout(limit):
+                answer = await future
+        except TimeoutError:
+            return ToolResult(call.id, call.name, f"The caller gave no result within {limit:g} s.", is_error=True)
+        finally:
+            self._waiting.pop(call.id, None)
+            self._changed()
+        return ToolResult(call.id, call.name, answer.output, is_error=answer.is_error)
+
+    def answer(self, answers: Sequence[Answer]) -> None:
+        """Take all of them or none. `CallNotWaiting` names the first that nobody waits for."""
+        seen: set[CallId] = set()
+        for answer in answers:
+            future = self._waiting.get(answer.call_id)
+            if future is None or future.done() or answer.call_id in seen:
+                raise CallNotWaiting(
+                    f"The call {answer.call_id!r} is not waiting: it was answered already, its time is over, "
+                    "or it is not of this turn. Nothing of this message was taken."
+                )
+            seen.add(answer.call_id)
+        for answer in answers:
+            self._waiting[answer.call_id].set_result(answer)

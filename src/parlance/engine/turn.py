@@ -1,0 +1,102 @@
+"""The loop: model steps and tool rounds in turn, until there is an answer. Exactly one ending, always."""
+
+import asyncio
+import logging
+
+import msgspec
+
+from parlance.core.errors import (
+    Fault,
+    HostTimeout,
+    ParlanceError,
+    TooManyRounds,
+    TruncatedAnswer,
+    TurnAbandoned,
+    TurnInterrupted,
+    fault_of,
+)
+from parlance.core.events import Status, TurnEnded, Warned
+from parlance.core.requests import Request, ToolSpec
+from parlance.core.usage import Finish
+from parlance.engine.assemble import whole_calls
+from parlance.engine.dispatch import run_calls
+from parlance.engine.prepare.preparer import prepare
+from parlance.engine.step import run_step
+from parlance.engine.turn_state import Turn
+
+log = logging.getLogger(__name__)
+
+
+async def run_turn(turn: Turn) -> None:
+    """Answer one user message.
+
+    Told after `TurnStarted`; ends with `TurnEnded`, once, on every path, and never raises.
+    """
+    finish: Finish | None = None
+    status: Status
+    fault: Fault | None = None
+    turn.begun = True
+    try:
+        if turn.stopping is None:
+            finish = await _answer(turn)
+        status = "failed" if finish == "error" else "completed"
+    except asyncio.CancelledError:
+        turn.stopping = turn.stopping or "interrupted"
+        status = "incomplete"
+    except ParlanceError as error:
+        status, fault = _status_of(turn, error), error.fault()
+    except Exception as error:
+        log.exception("A turn failed by a bug", extra={"turn_id": turn.id})
+        status, fault = "failed", fault_of(error)
+    if turn.stopping is not None and (finish is None and fault is None):
+        status, fault = _stopped(turn)
+    turn.end(TurnEnded(status, finish, turn.usage, fault))
+
+
+async def _answer(turn: Turn) -> Finish:
+    """Steps and rounds until the model is done. Raises what the provider raises, and `TooManyRounds`."""
+    for _ in range(turn.parts.options.rounds):
+        message = await run_step(turn, await _next_request(turn))
+        turn.messages.append(message)
+        finish = message.finish or "unknown"
+        calls = whole_calls(message.parts) if finish == "tool_calls" else ()
+        if calls:
+            turn.messages += await run_calls(turn, calls)
+        elif finish != "continue":
+            return finish
+    rounds = turn.parts.options.rounds
+    raise TooManyRounds(
+        f"The model asked for tools {rounds} times without coming to an answer. Ask for less at a time."
+    )
+
+
+async def _next_request(turn: Turn) -> Request:
+    request = msgspec.structs.replace(
+        turn.request, messages=turn.request.messages + tuple(turn.messages), tools=_tools_on_offer(turn)
+    )
+    prepared = await prepare(request, turn.facts, turn.parts.preparers)
+    if prepared.notices:
+        turn.tell([Warned(notice.code, notice.message) for notice in prepared.notices])
+    return prepared.request
+
+
+def _tools_on_offer(turn: Turn) -> tuple[ToolSpec, ...]:
+    ours = tuple(tool.spec for name, tool in turn.tools.items() if turn.runner_of(name) == "server")
+    return turn.request.tools + ours
+
+
+def _status_of(turn: Turn, error: ParlanceError) -> Status:
+    """What was shown stands where the answer was merely cut off; it does not where somebody said that it failed."""
+    cut = isinstance(error, TruncatedAnswer | TooManyRounds) or (isinstance(error, HostTimeout) and turn.next_part > 1)
+    return "incomplete" if cut else "failed"
+
+
+def _stopped(turn: Turn) -> tuple[Status, Fault | None]:
+    match turn.stopping:
+        case "abandoned":
+            grace = turn.parts.options.live_grace
+            return "cancelled", TurnAbandoned(f"Nobody followed the answer for {grace:g} s.").fault()
+        case "interrupted":
+            return "incomplete", TurnInterrupted("The server stopped before the answer was whole. Ask again.").fault()
+        case _:
+            return "cancelled", None

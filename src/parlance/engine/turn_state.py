@@ -1,0 +1,151 @@
+"""The state of one turn, shared by the loop and its parts. Nothing here decides what happens next."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+from msgspec import Struct
+
+from parlance.core.events import Event, Growth, Runner, TurnEnded
+from parlance.core.ids import TurnId
+from parlance.core.journal import Follower, Log
+from parlance.core.messages import Message
+from parlance.core.observers import TurnFacts, TurnObserver
+from parlance.core.provider import Target
+from parlance.core.requests import Request
+from parlance.core.tool import Answer, Tool
+from parlance.core.usage import Usage
+from parlance.engine.ask import EngineOptions
+from parlance.engine.attendance import Attendance
+from parlance.engine.pending import PendingCalls
+from parlance.engine.prepare.preparer import Preparer
+
+StopReason = Literal["cancelled", "abandoned", "interrupted"]
+"""Why a turn is being stopped: by its caller, because nobody followed it, or because this server stops."""
+
+GROWTH: frozenset[type[Event]] = frozenset(Growth.__args__)
+
+
+class EngineParts(Struct, frozen=True):
+    """What every turn of an engine shares."""
+
+    observer: TurnObserver
+    preparers: Sequence[Preparer]
+    options: EngineOptions
+
+
+class Turn:
+    """A turn from its acceptance on.
+
+    Doors use `id`, `log`, `facts`, `ended`, `followed`, `stop` and `answer`; the rest is the loop's.
+    """
+
+    def __init__(
+        self,
+        facts: TurnFacts,
+        target: Target,
+        log: Log,
+        request: Request,
+        tools: Mapping[str, Tool],
+        parts: EngineParts,
+    ) -> None:
+        self.facts = facts
+        self.target = target
+        self.log = log
+        self.request = request
+        self.tools = tools
+        self.parts = parts
+        self.messages: list[Message] = []
+        self.next_step = 1
+        self.next_part = 1
+        self.usage: Usage | None = None
+        self.begun = False
+        self.stopping: StopReason | None = None
+        self.pending = PendingCalls(self._pending_changed)
+        self.attendance = Attendance(parts.options.live_grace, self.abandon)
+        self._callers_tools = frozenset(tool.name for tool in request.tools)
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def id(self) -> TurnId:
+        return self.facts.turn
+
+    @property
+    def ended(self) -> bool:
+        return self.log.ended
+
+    @property
+    def ending(self) -> TurnEnded:
+        """How it ended. Only of a turn that has."""
+        last = self.log.read(self.log.head - 1)[0]
+        if not isinstance(last, TurnEnded):
+            raise RuntimeError(f"Turn {self.id} has not ended.")
+        return last
+
+    def tell(self, events: Sequence[Event]) -> None:
+        """To the log, and to those who watch; growth only to the log."""
+        self.log.append(events)
+        for event in events:
+            if type(event) not in GROWTH:
+                self.parts.observer.observe(self.facts, event)
+
+    def runner_of(self, tool: str) -> Runner:
+        """The caller's own tools shadow ours of the same name."""
+        return "client" if tool in self._callers_tools else "server"
+
+    @contextmanager
+    def followed(self, after: int = 0) -> Iterator[Follower]:
+        """Follow the log from the event behind number `after` on; while somebody does, the turn is not abandoned."""
+        follower = self.log.follow(after)
+        self.attendance.came()
+        try:
+            yield follower
+        finally:
+            follower.close()
+            self.attendance.left()
+
+    def started(self, task: "asyncio.Task[None]") -> None:
+        self._task = task
+        self.attendance.begin()
+
+    def abandon(self) -> None:
+        self.stop("abandoned")
+
+    def stop(self, reason: StopReason) -> bool:
+        """End the turn soon, and close what it holds.
+
+        False when it is ending already: stopping twice must not cut the clean-up short.
+        """
+        if self.ended or self.stopping is not None:
+            return False
+        self.stopping = reason
+        # A task that is cancelled before its first step never runs at all, and would never say its ending.
+        if self.begun and self._task is not None:
+            self._task.cancel()
+        return True
+
+    def answer(self, answers: Sequence[Answer]) -> None:
+        """Results of the caller's own tools.
+
+        `CallNotWaiting`, and nothing is taken, if one of them is not waited for.
+        """
+        self.pending.answer(answers)
+
+    def end(self, ending: TurnEnded) -> None:
+        self.tell((ending,))
+        self.attendance.end()
+
+    def release(self) -> None:
+        """Let go of what only a running turn needs: an ended one is kept for its log."""
+        self.messages = []
+        self.tools = {}
+        self.request = Request(model=self.request.model, messages=())
+
+    async def finished(self) -> None:
+        """Returns when the turn's task is done; never raises."""
+        if self._task is not None:
+            await asyncio.wait((self._task,))
+
+    def _pending_changed(self) -> None:
+        self.attendance.wait(len(self.pending) > 0)

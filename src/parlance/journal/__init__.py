@@ -1,0 +1,1 @@
+"""The log of events: numbers them, keeps the live window, fans out to followers, replays."""

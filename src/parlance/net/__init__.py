@@ -1,0 +1,1 @@
+"""Plumbing of the wire: the egress policy, byte-exact readers, the clock. Knows no language."""

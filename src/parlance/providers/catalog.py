@@ -1,0 +1,199 @@
+"""The catalogue: every host we know, one row each. How its language is spoken stands in `dialects`."""
+
+from collections.abc import Mapping
+
+from msgspec import Struct
+
+from parlance.core.errors import NoProvider
+from parlance.core.parts import Family
+from parlance.core.provider import Deadlines, HostSpec
+
+LOADING = 600.0
+"""Seconds to the first delta at a local host: it may have to load the model."""
+
+
+class HostRow(Struct, frozen=True, kw_only=True):
+    """A host. `base_url` is what comes before `/chat/completions`, or its like; None where the operator must say it.
+
+    `key_variables` are the environment's names for its key, the usual one first. `quirks`: what it does otherwise, in
+    the words of its language. `default_model` None: the first that it lists. `local`: it runs on the operator's own
+    machine; `probe`: it is looked for there.
+    """
+
+    id: str
+    title: str
+    base_url: str | None = None
+    key_variables: tuple[str, ...] = ()
+    default_model: str | None = None
+    family: Family = "openai_chat"
+    quirks: frozenset[str] = frozenset()
+    key_header: str = "authorization"
+    headers: tuple[tuple[str, str], ...] = ()
+    local: bool = False
+    probe: bool = False
+
+
+class HostSetup(Struct, frozen=True, kw_only=True):
+    """What the operator says of one provider; what is left out comes from the row. Deadlines in seconds."""
+
+    base_url: str | None = None
+    model: str | None = None
+    models: tuple[str, ...] = ()
+    headers: tuple[tuple[str, str], ...] = ()
+    proxy: str | None = None
+    ca_file: str | None = None
+    connect: float = 5.0
+    first: float | None = None
+    idle: float = 60.0
+    total: float = 600.0
+
+
+# Quirks that come together. What most servers share is asked of those, too, that we know nothing of.
+_OPENAI = frozenset({"strict_fields"})
+_WIDELY = frozenset({"max_tokens_field", "no_allowed_tools"})
+
+HOSTS: tuple[HostRow, ...] = (
+    HostRow(
+        id="openai",
+        title="OpenAI",
+        base_url="https://api.openai.com/v1",
+        key_variables=("OPENAI_API_KEY",),
+        default_model="gpt-5.4-mini",
+        quirks=_OPENAI,
+    ),
+    HostRow(
+        id="azure_openai",
+        title="Azure OpenAI",
+        key_variables=("AZURE_OPENAI_API_KEY",),
+        key_header="api-key",
+        quirks=_OPENAI,
+    ),
+    HostRow(
+        id="anthropic",
+        title="Anthropic",
+        base_url="https://api.anthropic.com/v1",
+        key_variables=("ANTHROPIC_API_KEY",),
+        default_model="claude-sonnet-4-5",
+        family="anthropic_messages",
+        key_header="x-api-key",
+        headers=(("anthropic-version", "2023-06-01"),),
+    ),
+    HostRow(
+        id="gemini",
+        title="Google Gemini",
+        base_url="https://generativelanguage.googleapis.com/v1beta",
+        key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
+        default_model="gemini-flash-latest",
+        family="gemini",
+        key_header="x-goog-api-key",
+    ),
+    HostRow(
+        id="deepseek",
+        title="DeepSeek",
+        base_url="https://api.deepseek.com/v1",
+        key_variables=("DEEPSEEK_API_KEY",),
+        default_model="deepseek-chat",
+        quirks=_WIDELY | {"text_only"},
+    ),
+    HostRow(
+        id="openrouter",
+        title="OpenRouter",
+        base_url="https://openrouter.ai/api/v1",
+        key_variables=("OPENROUTER_API_KEY",),
+        default_model="openrouter/auto",
+        quirks=frozenset({"cache_marks", "no_allowed_tools"}),
+    ),
+    HostRow(
+        id="groq",
+        title="Groq",
+        base_url="https://api.groq.com/openai/v1",
+        key_variables=("GROQ_API_KEY",),
+        default_model="llama-3.3-70b-versatile",
+        quirks=frozenset({"strict_fields", "no_allowed_tools"}),
+    ),
+    HostRow(
+        id="mistral",
+        title="Mistral",
+        base_url="https://api.mistral.ai/v1",
+        key_variables=("MISTRAL_API_KEY",),
+        default_model="mistral-large-latest",
+        quirks=_WIDELY | {"no_stream_options", "strict_fields", "short_call_ids"},
+    ),
+    HostRow(
+        id="xai",
+        title="xAI",
+        base_url="https://api.x.ai/v1",
+        key_variables=("XAI_API_KEY",),
+        default_model="grok-4",
+        quirks=frozenset({"no_allowed_tools"}),
+    ),
+    HostRow(
+        id="together",
+        title="Together",
+        base_url="https://api.together.xyz/v1",
+        key_variables=("TOGETHER_API_KEY",),
+        default_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
+        quirks=_WIDELY,
+    ),
+    HostRow(
+        id="fireworks",
+        title="Fireworks",
+        base_url="https://api.fireworks.ai/inference/v1",
+        key_variables=("FIREWORKS_API_KEY",),
+        default_model="accounts/fireworks/models/llama-v3p3-70b-instruct",
+        quirks=_WIDELY,
+    ),
+    HostRow(
+        id="ollama",
+        title="Ollama",
+        base_url="http://127.0.0.1:11434/v1",
+        local=True,
+        probe=True,
+        quirks=_WIDELY | {"end_without_finish"},
+    ),
+    HostRow(
+        id="lm_studio", title="LM Studio", base_url="http://127.0.0.1:1234/v1", local=True, probe=True, quirks=_WIDELY
+    ),
+    HostRow(
+        id="llama_cpp", title="llama.cpp", base_url="http://127.0.0.1:8080/v1", local=True, probe=True, quirks=_WIDELY
+    ),
+    HostRow(id="vllm", title="vLLM", base_url="http://127.0.0.1:8000/v1", local=True, probe=True, quirks=_WIDELY),
+    HostRow(id="openai_compatible", title="any server that speaks OpenAI's API", quirks=_WIDELY),
+    HostRow(id="local", title="a local server that speaks OpenAI's API", local=True, quirks=_WIDELY),
+    HostRow(id="private", title="a private cloud that speaks OpenAI's API", quirks=_WIDELY),
+    HostRow(id="demo", title="Parlance's own offline demonstration", family="demo", default_model="demo"),
+)
+
+_BY_ID: Mapping[str, HostRow] = {row.id: row for row in HOSTS}
+_BY_KEY_VARIABLE: Mapping[str, HostRow] = {name: row for row in HOSTS for name in row.key_variables}
+
+
+def find_host(id: str) -> HostRow | None:
+    return _BY_ID.get(id)
+
+
+def host_of_key_variable(name: str) -> HostRow | None:
+    """The host whose key a variable of this name holds. A key goes to no other host."""
+    return _BY_KEY_VARIABLE.get(name)
+
+
+def join_host(name: str, row: HostRow, setup: HostSetup) -> HostSpec:
+    """The row and what the operator says, together; `name` is the provider's id. `NoProvider` without an address."""
+    base_url = setup.base_url or row.base_url
+    if base_url is None and row.family != "demo":
+        raise NoProvider(f"The provider {name!r} has no address. Set its `base_url` to that of {row.title}.")
+    first = setup.first if setup.first is not None else (LOADING if row.local else Deadlines().first)
+    return HostSpec(
+        name=name,
+        family=row.family,
+        base_url=base_url or "",
+        key_header=row.key_header,
+        headers=row.headers + setup.headers,
+        models=setup.models,
+        default_model=setup.model or (setup.models[0] if setup.models else row.default_model),
+        quirks=row.quirks,
+        deadlines=Deadlines(connect=setup.connect, first=first, idle=setup.idle, total=setup.total),
+        proxy=setup.proxy,
+        ca_file=setup.ca_file,
+        local=row.local,
+    )

@@ -1,0 +1,152 @@
+"""One answer of a host while it streams: bytes in, deltas out, and every way in which a body may end."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import aiohttp
+import msgspec
+
+from parlance.core.deltas import Began, Delta, Finished, Noted
+from parlance.core.errors import HostFailed, TruncatedAnswer, UpstreamError
+from parlance.core.parts import Family
+from parlance.core.provider import Speaker
+from parlance.net.egress import hang_up
+from parlance.net.framing import Frame, FrameReader
+from parlance.providers.watchdog import Watchdog
+
+DRAIN: Final = 0.2
+"""Seconds that a finished answer may take to end its body, so that its connection can be used again."""
+
+
+class Beginning:
+    """Makes the first batch begin with `Began`, which names the host, and the notices of the request."""
+
+    def __init__(self, host: str, family: Family, upstream_id: str | None, notices: Sequence[Noted]) -> None:
+        self._host = host
+        self._family = family
+        self._upstream_id = upstream_id
+        self._notices = notices
+
+    def put_before(self, deltas: list[Delta]) -> list[Delta]:
+        began, rest = Began(), deltas
+        if isinstance(deltas[0], Began):
+            began, rest = deltas[0], deltas[1:]
+        began = msgspec.structs.replace(
+            began, host=self._host, family=self._family, upstream_id=began.upstream_id or self._upstream_id
+        )
+        return [began, *self._notices, *rest]
+
+
+class Exchange:
+    """Reads the stream of one response, already begun."""
+
+    def __init__(
+        self, response: aiohttp.ClientResponse, *, reader: FrameReader, speaker: Speaker, watchdog: Watchdog, host: str
+    ) -> None:
+        self._content = response.content
+        self._response = response
+        self._reader = reader
+        self._speaker = speaker
+        self._watchdog = watchdog
+        self._host = host
+        self._now: Callable[[], float] = asyncio.get_running_loop().time
+        self._error: UpstreamError | None = None
+        self._shown = False
+        self._ended = False
+
+    def give_up(self, error: UpstreamError) -> None:
+        """Stop reading, now, with this error."""
+        self._error = error
+        self._content.set_exception(error)
+        hang_up(self._response)
+
+    async def read(self) -> list[Delta]:
+        """What the next read of the wire brought; empty at the end of a whole answer. Raises what cut it."""
+        while not self._ended and self._error is None:
+            self._watchdog.since = self._now()
+            try:
+                data = await self._content.readany()
+            except (aiohttp.ClientError, OSError, RuntimeError) as error:
+                deltas = self._end_broken(error)
+            else:
+                deltas = self._decode(self._reader.feed(data)) if data else self._end()
+            if deltas:
+                self._watchdog.since = 0.0
+                self._take_note(deltas)
+                return deltas
+        if self._error is not None:
+            raise self._error
+        await self._drain()
+        return []
+
+    def close(self) -> None:
+        """Hang up, unless the body has ended and its connection is free for the next request."""
+        self._watchdog.stop()
+        if self._content.is_eof() and self._content.exception() is None:
+            self._response.release()
+        else:
+            hang_up(self._response)
+
+    def _decode(self, frames: list[Frame]) -> list[Delta]:
+        """An error that the stream tells is kept until what came before it has been shown."""
+        deltas: list[Delta] = []
+        feed = self._speaker.feed
+        try:
+            for data, event in frames:
+                deltas += feed(data, event)
+        except UpstreamError as error:
+            self._error = error
+        return deltas
+
+    def _end(self) -> list[Delta]:
+        self._ended = True
+        deltas = self._decode(self._reader.close())
+        try:
+            return deltas if self._error else deltas + self._speaker.close()
+        except UpstreamError as error:
+            self._error = error
+            return deltas
+
+    def _end_broken(self, error: Exception) -> list[Delta]:
+        """The connection broke. An answer whose finish had arrived is whole all the same."""
+        self._ended = True
+        # What arrived just before the break is still to be told, but a reader with an exception withholds it.
+        self._content.set_exception(None)  # type: ignore[arg-type] # the only public way to take an exception back
+        deltas = self._decode(self._reader.feed(self._content.read_nowait()))
+        if self._error or (deltas and isinstance(deltas[-1], Finished)):
+            return deltas
+        try:
+            return deltas + self._speaker.close()
+        except TruncatedAnswer:
+            self._error = self._cut(shown=self._shown or _shows(deltas))
+            self._error.__cause__ = error
+            return deltas
+
+    def _cut(self, *, shown: bool) -> UpstreamError:
+        if shown:
+            text = f"The connection to the host {self._host!r} broke in the middle of its answer. Try again."
+            return TruncatedAnswer(text, host=self._host)
+        text = f"The host {self._host!r} closed the connection before its answer began. Try again."
+        return HostFailed(text, host=self._host)
+
+    def _take_note(self, deltas: list[Delta]) -> None:
+        if not self._shown and _shows(deltas):
+            self._shown = True
+            self._watchdog.answered()
+        self._ended = self._ended or isinstance(deltas[-1], Finished)
+
+    async def _drain(self) -> None:
+        if self._content.is_eof() or self._content.exception() is not None:
+            return
+        self._watchdog.stop()
+        try:
+            async with asyncio.timeout(DRAIN):
+                while await self._content.readany():
+                    pass
+        except (aiohttp.ClientError, OSError, RuntimeError):
+            return
+
+
+def _shows(deltas: list[Delta]) -> bool:
+    return any(not isinstance(delta, Began | Noted) for delta in deltas)

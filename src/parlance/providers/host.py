@@ -1,0 +1,212 @@
+"""A host of the catalogue, spoken to in its language over HTTP, as a Provider."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from typing import Final
+
+import aiohttp
+from yarl import URL
+
+from parlance.core.deltas import Delta, Noted
+from parlance.core.errors import HostUnreachable, NoProvider, UpstreamError
+from parlance.core.parts import Family
+from parlance.core.provider import EncodedRequest, HostAnswer, HostSpec, Language
+from parlance.core.requests import Request
+from parlance.net.egress import MAX_ANSWER, MAX_ERROR, Egress, Way, read_answer
+from parlance.net.framing import FrameReader
+from parlance.net.ndjson import NdjsonReader
+from parlance.net.sse import SseReader
+from parlance.providers.exchange import Beginning, Exchange
+from parlance.providers.failures import failure_of, not_an_answer
+from parlance.providers.watchdog import Watchdog, timeout_of
+
+LIST_SECONDS: Final = 5.0
+"""How long a host may take to list its models, and how much of `connect` and `first` that leaves."""
+
+LIST_FRESH: Final = 60.0
+"""Seconds for which a list of models is not asked for again."""
+
+_STREAMS = {
+    "text/event-stream": "sse",
+    "application/x-ndjson": "ndjson",
+    "application/ndjson": "ndjson",
+    "application/jsonl": "ndjson",
+    "application/x-jsonlines": "ndjson",
+}
+_UPSTREAM_IDS = ("x-request-id", "request-id", "apim-request-id")
+
+
+class Host:
+    """A `Provider`. It shares `egress` with the others, and does not close it.
+
+    A request whose stream is closed early has its socket closed at once; one that was read to its end gives its
+    connection back for the next.
+    """
+
+    def __init__(self, spec: HostSpec, language: Language, key: str | None, *, egress: Egress) -> None:
+        """`NoProvider` when the row can't be used as it is: an address that is none, an unknown quirk, a key that no
+        header can carry.
+        """
+        if strange := spec.quirks - language.quirks:
+            raise NoProvider(
+                f"The provider {spec.name!r} has quirks that its language does not know: {_join(strange)}."
+            )
+        if key and not (key.isascii() and key.isprintable()):
+            raise NoProvider(f"The key of the provider {spec.name!r} has characters no key can have. Set it again.")
+        self._spec = spec
+        self._language = language
+        self._key = key
+        self._egress = egress
+        self._base, self._query = _base_of(spec)
+        self._way = Way(host=spec.name, connect=spec.deadlines.connect, proxy=spec.proxy, ca_file=spec.ca_file)
+        self._headers = _headers(spec, key)
+        self._listed: tuple[float, tuple[str, ...]] | None = None
+
+    @property
+    def name(self) -> str:
+        return self._spec.name
+
+    @property
+    def family(self) -> Family:
+        return self._language.family
+
+    async def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
+        spec, begun = self._spec, asyncio.get_running_loop().time()
+        encoded = self._language.encode_request(request, host=spec.name, quirks=spec.quirks)
+        response = await self._post(encoded)
+        upstream_id = next((response.headers[name] for name in _UPSTREAM_IDS if name in response.headers), None)
+        notices = [Noted(notice.code, notice.message) for notice in encoded.notices]
+        beginning = Beginning(spec.name, self.family, upstream_id, notices)
+        exchange = self._exchange(response, begun)
+        try:
+            if deltas := await self._whole(response):
+                yield beginning.put_before(deltas)
+                return
+            if deltas := await exchange.read():
+                yield beginning.put_before(deltas)
+            while deltas := await exchange.read():
+                yield deltas
+        except UpstreamError as error:
+            raise self._told(error, upstream_id) from error.__cause__
+        finally:
+            exchange.close()
+
+    async def list_models(self) -> Sequence[str]:
+        if self._spec.models:
+            return self._spec.models
+        now = asyncio.get_running_loop().time()
+        if self._listed is None or now >= self._listed[0] + LIST_FRESH:
+            self._listed = now, await self._ask_models()
+        return self._listed[1]
+
+    async def close(self) -> None:
+        """Nothing of its own to close: its connections are the egress's."""
+
+    async def _post(self, encoded: EncodedRequest) -> aiohttp.ClientResponse:
+        deadlines = self._spec.deadlines
+        phase = "first" if deadlines.first <= deadlines.total else "total"
+        headers = {"content-type": "application/json", **self._headers, **dict(encoded.headers)}
+        try:
+            async with asyncio.timeout(min(deadlines.first, deadlines.total)):
+                return await self._egress.post(self._url(encoded.path), encoded.body, headers=headers, way=self._way)
+        except aiohttp.ServerTimeoutError as error:
+            raise timeout_of(self.name, deadlines, "connect") from error
+        except TimeoutError as error:
+            raise timeout_of(self.name, deadlines, phase) from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise failure_of(error, host=self.name) from error
+
+    def _exchange(self, response: aiohttp.ClientResponse, begun: float) -> Exchange:
+        speaker = self._language.speaker(host=self.name, quirks=self._spec.quirks)
+        watchdog = Watchdog(self.name, self._spec.deadlines, begun)
+        exchange = Exchange(response, reader=self._reader(response), speaker=speaker, watchdog=watchdog, host=self.name)
+        watchdog.bite = exchange.give_up
+        return exchange
+
+    def _reader(self, response: aiohttp.ClientResponse) -> FrameReader:
+        framing = _STREAMS.get(_kind(response), self._language.framing)
+        return SseReader(host=self.name) if framing == "sse" else NdjsonReader(host=self.name)
+
+    async def _whole(self, response: aiohttp.ClientResponse) -> list[Delta]:
+        """The deltas of an answer that is no stream; empty for one that is. Raises what an error stands for."""
+        ok = 200 <= response.status < 300
+        if ok and (_kind(response) in _STREAMS or not _kind(response)):
+            return []
+        try:
+            answer = await read_answer(response, host=self.name, limit=MAX_ANSWER if ok else MAX_ERROR)
+        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            raise failure_of(error, host=self.name) from error
+        if response.status >= 400:
+            raise self._language.decode_error(answer, host=self.name)
+        if ok and answer.body.lstrip()[:1] == b"{":
+            return self._language.decode_answer(answer, host=self.name, quirks=self._spec.quirks)
+        raise not_an_answer(answer, host=self.name)
+
+    async def _ask_models(self) -> tuple[str, ...]:
+        try:
+            async with asyncio.timeout(LIST_SECONDS):
+                answer = await self._egress.get(
+                    self._url(self._language.models_path), headers=self._headers, way=self._way
+                )
+        except (aiohttp.ClientError, OSError) as error:
+            raise self._unlisted(error) from error
+        return self._models_of(answer)
+
+    def _models_of(self, answer: HostAnswer) -> tuple[str, ...]:
+        try:
+            if answer.status >= 400:
+                raise self._language.decode_error(answer, host=self.name)
+            if answer.status >= 300:
+                raise not_an_answer(answer, host=self.name)
+            return self._language.decode_models(answer.body)
+        except UpstreamError as error:
+            raise self._told(error, None) from error.__cause__
+
+    def _unlisted(self, error: Exception) -> UpstreamError:
+        if not isinstance(error, TimeoutError):
+            return failure_of(error, host=self.name)
+        text = f"The host {self.name!r} did not list its models within {LIST_SECONDS:g} s. Name them in its `models`."
+        return HostUnreachable(text, host=self.name)
+
+    def _url(self, path: str) -> URL:
+        """The path behind the base URL, before the base URL's own query where it has one."""
+        return URL(f"{self._base}/{path.lstrip('/')}{self._query}")
+
+    def _told(self, error: UpstreamError, upstream_id: str | None) -> UpstreamError:
+        """The error with what only we know of it; a host that echoes our key is not quoted."""
+        error.host = error.host or self.name
+        error.upstream_id = error.upstream_id or upstream_id
+        if self._key and self._key in error.message:
+            error.message = error.message.replace(self._key, "***")
+            error.args = (error.message,)
+        return error
+
+
+def _base_of(spec: HostSpec) -> tuple[str, str]:
+    """The base URL and its query, with the question mark before it."""
+    base, question, query = spec.base_url.partition("?")
+    try:
+        url = URL(base)
+    except ValueError:
+        url = URL()
+    if url.scheme not in ("http", "https") or not url.host:
+        raise NoProvider(
+            f"The provider {spec.name!r} has an address that is none. "
+            "Its `base_url` must begin with http:// or https:// and a host."
+        )
+    return base.rstrip("/"), question + query
+
+
+def _headers(spec: HostSpec, key: str | None) -> dict[str, str]:
+    headers = {"accept-encoding": "identity", **{name.lower(): value for name, value in spec.headers}}
+    if key:
+        headers[spec.key_header.lower()] = f"Bearer {key}" if spec.key_header.lower() == "authorization" else key
+    return headers
+
+
+def _kind(response: aiohttp.ClientResponse) -> str:
+    return response.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _join(words: frozenset[str]) -> str:
+    return ", ".join(sorted(words))

@@ -1,0 +1,113 @@
+"""Names lead to models: aliases, `provider/model`, bare names, and the defaults of doors."""
+
+from collections.abc import Mapping, Sequence
+
+from msgspec import Struct
+
+from parlance.core.errors import ModelForbidden, ModelNotFound, NoProvider, UpstreamError
+from parlance.core.principal import Principal
+from parlance.core.provider import ModelInfo, Provider, Target
+
+DEFAULT_ALIAS = "default"
+
+
+class RoutingOptions(Struct, frozen=True):
+    """`default_provider` is None where none is usable; `missing` then says to the caller what to set.
+
+    `aliases` are names for `provider/model`; the one named `default` stands for no name at all. `door_models` are the
+    doors' own defaults, `provider_models` the providers'.
+    """
+
+    default_provider: str | None
+    missing: str = "No model provider is set. Set one, such as OPENAI_API_KEY, and start again."
+    aliases: Mapping[str, str] = {}
+    door_models: Mapping[str, str] = {}
+    provider_models: Mapping[str, str] = {}
+    unusable: Mapping[str, str] = {}
+
+
+class ConfiguredModels:
+    """The names that the configuration gives meaning to. Any other name is passed to the default provider as it is."""
+
+    def __init__(self, providers: Mapping[str, Provider], options: RoutingOptions) -> None:
+        self._providers = providers
+        self._options = options
+
+    async def resolve(self, name: str | None, principal: Principal, *, door: str) -> Target:
+        asked = name or self._default_name(principal, door)
+        target = await self._target(asked)
+        allowed = {asked or "", f"{target.provider.name}/{target.model}", target.model}
+        if principal.models is not None and not any(principal.may_use(one) for one in allowed):
+            raise ModelForbidden(
+                f"This key may not use the model {asked or target.model!r}. It may use: {', '.join(principal.models)}."
+            )
+        return target
+
+    async def offered(self, principal: Principal, *, door: str) -> Sequence[ModelInfo]:
+        offers = [ModelInfo(alias, self._provider_of(model)[0].name) for alias, model in self._aliases().items()]
+        for provider in self._providers.values():
+            offers += [ModelInfo(f"{provider.name}/{model}", provider.name) for model in await _names(provider)]
+        default = await self._default_id(principal, door)
+        if default is not None and default.id not in {offer.id for offer in offers}:
+            offers.insert(0, default)
+        return [
+            ModelInfo(offer.id, offer.provider, default=default is not None and offer.id == default.id)
+            for offer in offers
+            if principal.may_use(offer.id) or principal.may_use(offer.id.partition("/")[2])
+        ]
+
+    def _aliases(self) -> dict[str, str]:
+        return {alias: model for alias, model in self._options.aliases.items() if alias != DEFAULT_ALIAS}
+
+    def _default_name(self, principal: Principal, door: str) -> str | None:
+        """The door's own default, else the server's; for a key that may not use it, the first that it may."""
+        name = self._options.door_models.get(door) or self._options.aliases.get(DEFAULT_ALIAS)
+        if principal.models and (name is None or not principal.may_use(name)):
+            return principal.models[0]
+        return name
+
+    async def _default_id(self, principal: Principal, door: str) -> ModelInfo | None:
+        name = self._default_name(principal, door)
+        if name in self._aliases():
+            return ModelInfo(name, self._provider_of(self._options.aliases[name])[0].name)
+        try:
+            target = await self._target(name)
+        except (NoProvider, ModelNotFound, UpstreamError):
+            return None
+        return ModelInfo(f"{target.provider.name}/{target.model}", target.provider.name)
+
+    async def _target(self, name: str | None) -> Target:
+        provider, model = self._provider_of(self._options.aliases.get(name, name) if name else "")
+        return Target(provider, model or await self._default_model(provider))
+
+    def _provider_of(self, name: str) -> tuple[Provider, str]:
+        """The provider a name leads to, and what is left of the name: empty for the provider's own default."""
+        head, slash, rest = name.partition("/")
+        if slash and head in self._providers:
+            return self._providers[head], rest
+        if head in self._options.unusable:
+            raise NoProvider(f"The provider {head!r} can't be used: {self._options.unusable[head]}")
+        default = self._options.default_provider
+        if default is None:
+            raise NoProvider(self._options.missing)
+        return self._providers[default], name
+
+    async def _default_model(self, provider: Provider) -> str:
+        configured = self._options.provider_models.get(provider.name)
+        if configured:
+            return configured
+        listed = await provider.list_models()
+        if not listed:
+            raise ModelNotFound(
+                f"The provider {provider.name!r} has no default model and its host lists none. "
+                f"Name one, as {provider.name}/…, or set providers.{provider.name}.model."
+            )
+        return listed[0]
+
+
+async def _names(provider: Provider) -> Sequence[str]:
+    try:
+        return await provider.list_models()
+    except UpstreamError:
+        # One host that is away must not take the list of all the others with it.
+        return ()

@@ -1,0 +1,1 @@
+"""Doubles that ship with the package, for the tests of users too: scripted upstreams and providers, chaos."""

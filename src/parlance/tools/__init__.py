@@ -1,0 +1,1 @@
+"""Hands: the toolbox, and the tools that the server itself runs."""

@@ -1,0 +1,63 @@
+"""The catalogue: every row is usable, and joins with what an operator says."""
+
+import pytest
+from yarl import URL
+
+from parlance.core.errors import NoProvider
+from parlance.core.provider import Deadlines
+from parlance.providers.catalog import HOSTS, HostRow, HostSetup, find_host, host_of_key_variable, join_host
+from parlance.providers.languages import LANGUAGES
+
+LATER = {"anthropic_messages", "gemini"}
+"""Languages that rows may name although they are not spoken yet."""
+
+
+@pytest.mark.parametrize("row", HOSTS, ids=lambda row: row.id)
+def test_each_row_is_sound(row: HostRow) -> None:
+    assert find_host(row.id) is row
+    assert row.id.replace("_", "").isalnum()
+    assert row.id == row.id.lower()
+    if row.base_url is not None:
+        url = URL(row.base_url)
+        assert url.scheme == ("http" if row.local else "https")
+        assert not row.base_url.endswith("/")
+    language = LANGUAGES.get(row.family)
+    assert language is not None or row.family in LATER | {"demo"}
+    assert language is None or row.quirks <= language.quirks
+
+
+def test_ids_and_key_variables_name_one_host_each() -> None:
+    assert len({row.id for row in HOSTS}) == len(HOSTS)
+    variables = [name for row in HOSTS for name in row.key_variables]
+    assert len(set(variables)) == len(variables)
+    for row in HOSTS:
+        assert all(host_of_key_variable(name) is row for name in row.key_variables)
+    assert host_of_key_variable("SOMEBODY_ELSES_KEY") is None
+    assert find_host("nobody") is None
+
+
+def test_what_the_operator_says_goes_before_the_row() -> None:
+    row = HostRow(id="x", title="X", base_url="https://x.example/v1", default_model="x-1", headers=(("a", "1"),))
+    plain = join_host("mine", row, HostSetup())
+    assert (plain.name, plain.base_url, plain.default_model) == ("mine", "https://x.example/v1", "x-1")
+    assert plain.deadlines == Deadlines()
+    setup = HostSetup(base_url="http://y/v1", models=("m", "n"), headers=(("b", "2"),), first=3, total=9)
+    spec = join_host("mine", row, setup)
+    assert (spec.base_url, spec.models, spec.default_model) == ("http://y/v1", ("m", "n"), "m")
+    assert spec.headers == (("a", "1"), ("b", "2"))
+    assert spec.deadlines == Deadlines(connect=5, first=3, idle=60, total=9)
+    assert join_host("mine", row, HostSetup(model="z", models=("m",))).default_model == "z"
+
+
+def test_a_local_host_may_take_its_time_to_load_a_model() -> None:
+    row = HostRow(id="x", title="X", base_url="http://127.0.0.1:1/v1", local=True)
+    assert join_host("x", row, HostSetup()).deadlines.first == 600
+    assert join_host("x", row, HostSetup(first=5)).deadlines.first == 5
+
+
+def test_a_row_without_an_address_needs_one() -> None:
+    row = find_host("openai_compatible")
+    assert row is not None
+    with pytest.raises(NoProvider, match="'lab' has no address"):
+        join_host("lab", row, HostSetup())
+    assert join_host("lab", row, HostSetup(base_url="http://lab/v1")).base_url == "http://lab/v1"
