@@ -85,6 +85,7 @@ def _engine_parts(settings: Settings) -> EngineParts:
             answer_timeout=settings.tools.wait,
             live_grace=settings.journal.live_grace,
             live_retention=settings.journal.live_retention,
+            live_memory=settings.journal.live_memory,
             turns=settings.limits.turns,
             turns_per_key=settings.limits.per_key.turns,
         ),

@@ -3,7 +3,7 @@
 ParlanceError
 ├── RequestError            what the caller sent can't be served as it is
 │   ├── InvalidJson · InvalidRequest · UnsupportedMediaType · BodyTooLarge · UnknownAction · MethodNotAllowed
-│   ├── RequestIdInUse · CallNotWaiting
+│   ├── RequestIdInUse · CallNotWaiting · IdempotencyKeyInvalid · IdempotencyKeyReused
 │   └── ModelNotFound · TurnNotFound · PathNotFound · CursorExpired
 ├── AccessError             the caller may not
 │   └── KeyMissing · KeyInvalid · OriginRefused · HostRefused · ModelForbidden
@@ -113,6 +113,17 @@ class CallNotWaiting(RequestError):
     code = "call_not_waiting"
     title = "Call not waiting"
     status = 409
+
+
+class IdempotencyKeyInvalid(RequestError):
+    code = "idempotency_key_invalid"
+    title = "Idempotency key invalid"
+
+
+class IdempotencyKeyReused(RequestError):
+    code = "idempotency_key_reused"
+    title = "Idempotency key reused"
+    status = 422
 
 
 class ModelNotFound(RequestError):

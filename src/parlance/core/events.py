@@ -135,6 +135,9 @@ class TurnEnded(_Event, frozen=True, tag="turn_ended"):
 
 
 Growth = TextGrew | RefusalGrew | ReasoningGrew | ArgumentsGrew
+GROWTH = (TextGrew, RefusalGrew, ReasoningGrew, ArgumentsGrew)
+"""The same for `isinstance` on the hot path, which takes a tuple several times as quickly as a union."""
+
 Event = (
     TurnStarted
     | StepStarted

@@ -71,6 +71,11 @@ class Log(Protocol):
     @property
     def ended(self) -> bool: ...
 
+    @property
+    def size(self) -> int:
+        """The memory it holds, in bytes, about."""
+        ...
+
     def append(self, events: Sequence[Event]) -> None:
         """Number the events and tell them. Never blocks. Appending behind `TurnEnded` is a bug, and raises."""
         ...

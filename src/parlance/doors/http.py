@@ -17,6 +17,7 @@ from parlance.core.errors import (
     ParlanceError,
     UnsupportedMediaType,
 )
+from parlance.core.principal import Caller
 from parlance.doors.visit import Visit
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -72,6 +73,12 @@ async def _read_body(receive: Receive, limit: int) -> bytes:
     if size > limit:
         raise BodyTooLarge(f"The body is larger than {limit} bytes, the limit here. Send less.")
     return b"".join(chunks)
+
+
+def idempotency_key(caller: Caller) -> str | None:
+    """The header's key: a string in quotes, as the draft of the IETF has it, or bare, as most clients send it."""
+    key = caller.headers.get("idempotency-key")
+    return key[1:-1] if key is not None and len(key) > 1 and key[0] == key[-1] == '"' else key
 
 
 async def begin(send: Send, visit: Visit, status: int, headers: Headers) -> None:

@@ -19,10 +19,11 @@ from parlance.dialects.ndjson_chat.serve import (
     encode_status,
     is_whole,
 )
-from parlance.doors.http import answer_json, answer_problem, begin, read_json_body
+from parlance.doors.http import answer_json, answer_problem, begin, idempotency_key, read_json_body
 from parlance.doors.serving import Heartbeat, Serving, place_of, watched
 from parlance.doors.visit import visit_of
 from parlance.engine.ask import Ask
+from parlance.engine.idempotency import Idempotency
 from parlance.engine.turn_state import Turn
 
 DOOR = "ndjson_chat"
@@ -58,9 +59,12 @@ class _Endpoint:
 class _Chat(_Endpoint):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         principal, visit = self.serving.principal(scope), visit_of(scope)
-        chat = decode_chat(await read_json_body(visit, receive, self.serving.options.body))
+        body = await read_json_body(visit, receive, self.serving.options.body)
+        chat = decode_chat(body)
         request = build_request((), chat.message, model=chat.model, tools=chat.tools, params=chat.params)
-        turn = await self.serving.engine.start(Ask(principal, DOOR, visit.request_id, request, chat.message))
+        repeatable = Idempotency.of(idempotency_key(visit.caller), body)
+        ask = Ask(principal, DOOR, visit.request_id, request, chat.message, repeatable)
+        turn = await self.serving.engine.start(ask)
         await _tell(turn, 0, chat.params, scope, receive, send)
 
 

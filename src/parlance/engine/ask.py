@@ -5,6 +5,7 @@ from msgspec import Struct
 from parlance.core.messages import Message
 from parlance.core.principal import Principal
 from parlance.core.requests import Request
+from parlance.engine.idempotency import Idempotency
 
 
 class Ask(Struct, frozen=True):
@@ -19,10 +20,14 @@ class Ask(Struct, frozen=True):
     request_id: str
     request: Request
     input: Message | None = None
+    idempotency: Idempotency | None = None
 
 
 class EngineOptions(Struct, frozen=True):
-    """Times are in seconds. `turns` and `turns_per_key` count turns that have not ended."""
+    """Times are in seconds. `turns` and `turns_per_key` count turns that have not ended.
+
+    Ended turns are kept for `live_retention`, but no more of them than fit into `live_memory` bytes.
+    """
 
     rounds: int = 25
     parallel_calls: int = 8
@@ -30,5 +35,6 @@ class EngineOptions(Struct, frozen=True):
     answer_timeout: float = 600.0
     live_grace: float = 60.0
     live_retention: float = 900.0
+    live_memory: int = 64 << 20
     turns: int = 2000
     turns_per_key: int = 200

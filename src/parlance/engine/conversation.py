@@ -17,7 +17,9 @@ class Conversation:
         self._turns: list[Turn | tuple[Message, ...]] = []
 
     def accept(self, turn: Turn) -> None:
-        self._turns.append(turn)
+        """Add a turn; one that is here already, since its request came twice, stays where it is."""
+        if turn not in self._turns:
+            self._turns.append(turn)
 
     def history(self) -> tuple[Message, ...]:
         """What the turns that have ended by now have said.

@@ -11,11 +11,12 @@ from parlance.core.events import TurnStarted
 from parlance.core.ids import KeyId, TurnId, new_turn_id
 from parlance.core.journal import Journal
 from parlance.core.observers import TurnFacts
-from parlance.core.principal import Principal
+from parlance.core.principal import LOCAL_ADMIN, Principal
 from parlance.core.provider import Models, Target
 from parlance.core.tool import Toolbox
 from parlance.core.trace import tracing
 from parlance.engine.ask import Ask
+from parlance.engine.idempotency import KnownRequests
 from parlance.engine.turn import run_turn
 from parlance.engine.turn_state import EngineParts, Turn
 
@@ -31,7 +32,9 @@ class Engine:
         self._turns: dict[TurnId, Turn] = {}
         self._running: dict[TurnId, asyncio.Task[None]] = {}
         self._running_of_key: Counter[KeyId] = Counter()
-        self._retention: dict[TurnId, asyncio.TimerHandle] = {}
+        self._kept: dict[TurnId, asyncio.TimerHandle] = {}
+        self._kept_size = 0
+        self._known = KnownRequests()
         self.closing = False
 
     @property
@@ -42,12 +45,20 @@ class Engine:
     async def start(self, ask: Ask) -> Turn:
         """Accept a turn. When this returns it has said `TurnStarted`, and it will say `TurnEnded`, whatever happens.
 
-        Raises, with nothing begun: `Stopping`, `Overloaded`, `ModelNotFound`, `ModelForbidden`, `NoProvider`.
+        A request that came before under the same idempotency key gets the turn it began then. Raises, with nothing
+        begun: `Stopping`, `Overloaded`, `ModelNotFound`, `ModelForbidden`, `NoProvider`, `IdempotencyKeyReused`.
         """
+        if (begun := self._begun_before(ask)) is not None:
+            return begun
         self._admit(ask.principal)
         target = await self._models.resolve(ask.request.model or None, ask.principal, door=ask.door)
+        # While the name was looked up, the same request may have come again, and others have filled the limits.
+        if (begun := self._begun_before(ask)) is not None:
+            return begun
         self._admit(ask.principal)
         turn = self._open(ask, target)
+        if ask.idempotency is not None:
+            self._known.add(ask.principal, ask.door, ask.idempotency, turn.id)
         turn.tell((TurnStarted(turn.id, turn.facts.model, ask.input),))
         with tracing(request=ask.request_id, turn=turn.id):
             task = asyncio.create_task(run_turn(turn), name=f"turn {turn.id}")
@@ -86,9 +97,14 @@ class Engine:
             self._turns[turn_id].stop("interrupted")
         if self._running:
             await asyncio.wait(list(self._running.values()))
-        for timer in self._retention.values():
-            timer.cancel()
-        self._retention.clear()
+        for turn_id in list(self._kept):
+            self._forget(turn_id)
+
+    def _begun_before(self, ask: Ask) -> Turn | None:
+        if ask.idempotency is None:
+            return None
+        turn_id = self._known.find(ask.principal, ask.door, ask.idempotency)
+        return self._turns[turn_id] if turn_id is not None else None
 
     def _admit(self, principal: Principal) -> None:
         options = self._parts.options
@@ -96,7 +112,8 @@ class Engine:
             raise Stopping("This server is stopping and takes no new turns. Ask again in a moment.", retry_after=5)
         if len(self._running) >= options.turns:
             raise Overloaded(f"{options.turns} turns are running, which is this server's limit.", retry_after=1)
-        if self._running_of_key[principal.key_id] >= options.turns_per_key:
+        # Without keys there is one caller, the person at this machine: the server's own limit is theirs.
+        if principal != LOCAL_ADMIN and self._running_of_key[principal.key_id] >= options.turns_per_key:
             raise Overloaded(
                 f"{options.turns_per_key} turns are running for this key, which is its limit. Wait for one to end.",
                 retry_after=1,
@@ -126,10 +143,18 @@ class Engine:
         if not self._running_of_key[key]:
             del self._running_of_key[key]
         turn.release()
-        retention = self._parts.options.live_retention
-        self._retention[turn.id] = asyncio.get_running_loop().call_later(retention, self._forget, turn.id)
+        self._keep(turn)
+
+    def _keep(self, turn: Turn) -> None:
+        """For replay, until its time is over or newer ended turns need its memory."""
+        options = self._parts.options
+        self._kept[turn.id] = asyncio.get_running_loop().call_later(options.live_retention, self._forget, turn.id)
+        self._kept_size += turn.log.size
+        while self._kept_size > options.live_memory and len(self._kept) > 1:
+            self._forget(next(iter(self._kept)))
 
     def _forget(self, turn_id: TurnId) -> None:
-        self._retention.pop(turn_id, None)
-        self._turns.pop(turn_id, None)
+        self._kept.pop(turn_id).cancel()
+        self._kept_size -= self._turns.pop(turn_id).log.size
         self._journal.drop(turn_id)
+        self._known.forget(turn_id)

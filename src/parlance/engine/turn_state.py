@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from parlance.core.events import Event, Growth, Runner, TurnEnded
+from parlance.core.events import GROWTH, Event, Runner, TurnEnded
 from parlance.core.ids import TurnId
 from parlance.core.journal import Follower, Log
 from parlance.core.messages import Message
@@ -23,8 +23,6 @@ from parlance.engine.prepare.preparer import Preparer
 
 StopReason = Literal["cancelled", "abandoned", "interrupted"]
 """Why a turn is being stopped: by its caller, because nobody followed it, or because this server stops."""
-
-GROWTH: frozenset[type[Event]] = frozenset(Growth.__args__)
 
 
 class EngineParts(Struct, frozen=True):
@@ -87,7 +85,7 @@ class Turn:
         """To the log, and to those who watch; growth only to the log."""
         self.log.append(events)
         for event in events:
-            if type(event) not in GROWTH:
+            if not isinstance(event, GROWTH):
                 self.parts.observer.observe(self.facts, event)
 
     def runner_of(self, tool: str) -> Runner:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from parlance.core.errors import CursorExpired, SlowFollower
-from parlance.core.events import Event, Growth, TurnEnded
+from parlance.core.events import GROWTH, Event, TurnEnded
 from parlance.core.ids import Epoch, TurnId, new_epoch
 from parlance.core.journal import Batch, Cursor
 
@@ -13,6 +13,10 @@ MAX_BEHIND = 256
 
 MAX_BEHIND_CHARACTERS = 1 << 20
 """The same, counted in characters of growth."""
+
+
+EVENT_SIZE = 150
+"""Bytes of an event without its text, about: the object, its string's head, and its place in the list."""
 
 
 class MemoryJournal:
@@ -39,6 +43,7 @@ class MemoryLog:
         self.turn = turn
         self.epoch = epoch
         self.ended = False
+        self._characters = 0
         self._events: list[Event] = []
         self._followers: set[MemoryFollower] = set()
 
@@ -46,12 +51,17 @@ class MemoryLog:
     def head(self) -> int:
         return len(self._events)
 
+    @property
+    def size(self) -> int:
+        return len(self._events) * EVENT_SIZE + self._characters
+
     def append(self, events: Sequence[Event]) -> None:
         if not events:
             return
         if self.ended:
             raise RuntimeError(f"Turn {self.turn} has ended: {type(events[0]).__name__} comes too late.")
         self._events.extend(events)
+        self._characters += characters(events)
         self.ended = type(events[-1]) is TurnEnded
         for follower in tuple(self._followers):
             follower.told(events)
@@ -130,10 +140,15 @@ class MemoryFollower:
             self._log.forget(self)
             return
         self._behind += len(events)
-        self._behind_characters += sum(len(event.text) for event in events if isinstance(event, Growth))
+        self._behind_characters += characters(events)
 
     def close(self) -> None:
         self._closed = True
         self._log.forget(self)
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
+
+
+def characters(events: Sequence[Event]) -> int:
+    """The text in the events that carry nearly all of it, in characters."""
+    return sum([len(event.text) for event in events if isinstance(event, GROWTH)])

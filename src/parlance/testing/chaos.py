@@ -7,6 +7,7 @@ for at in itertools.count(1):
         break                               # the work has fewer suspensions: all were tried
 """
 
+import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Generator, Sequence
 from contextlib import aclosing
 from types import coroutine
@@ -23,7 +24,9 @@ _T = TypeVar("_T")
 class FaultAt:
     """Runs one coroutine and throws `error` into it at its suspension number `at`, counted from 1, in place of waiting.
 
-    Afterwards `struck` says whether it came so far, and `suspensions` how often it was suspended.
+    A `CancelledError` comes by a real cancel, of a task that the work gets for itself: libraries tell a cancel from an
+    exception that merely looks like one. Afterwards `struck` says whether it came so far, and `suspensions` how often
+    the work was suspended.
     """
 
     def __init__(self, at: int, error: BaseException) -> None:
@@ -33,17 +36,28 @@ class FaultAt:
         self._error = error
 
     async def run(self, work: Coroutine[object, None, _T]) -> _T:
-        return await _drive(work, self)
+        if isinstance(self._error, asyncio.CancelledError):
+            return await asyncio.create_task(self._drive(work))
+        return await self._drive(work)
+
+    async def _drive(self, work: Coroutine[object, None, _T]) -> _T:
+        return await _driven(work, self)
 
     def due(self) -> BaseException | None:
-        """Count a suspension; the error, when it is the one."""
+        """Count a suspension; the error to throw, when it is the one."""
         self.suspensions += 1
-        self.struck = self.struck or self.suspensions == self._at
-        return self._error if self.suspensions == self._at else None
+        if self.suspensions != self._at:
+            return None
+        self.struck = True
+        task = asyncio.current_task()
+        if isinstance(self._error, asyncio.CancelledError) and task is not None:
+            task.cancel()
+            return None
+        return self._error
 
 
 @coroutine
-def _drive(work: Coroutine[Any, Any, _T], fault: FaultAt) -> Generator[Any, Any, _T]:
+def _driven(work: Coroutine[Any, Any, _T], fault: FaultAt) -> Generator[Any, Any, _T]:
     """Hands what `work` waits for to the event loop, and what comes back to `work`."""
     try:
         wanted = work.send(None)

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from typing import Self
 
+from parlance.testing.clock import settle
 from parlance.testing.reply import encode_error, encode_models, encode_stream, encode_whole
 from parlance.testing.script import Script
 from parlance.testing.strict import complaint_about
@@ -52,6 +53,7 @@ class ScriptedUpstream:
     async def __aexit__(self, *_: object) -> None:
         if self._server is not None:
             self._server.close()
+        await settle()  # what was accepted just now is not yet among the connections
         for connection in tuple(self._connections):
             await connection.close()
         if self._server is not None:
@@ -84,9 +86,7 @@ class ScriptedUpstream:
 
     def _connection(self) -> Connection:
         self.accepted += 1
-        connection = Connection(self._answer, self._connections)
-        self._connections.add(connection)
-        return connection
+        return Connection(self._answer, self._connections)
 
     async def _answer(self, request: UpstreamRequest, connection: Connection) -> None:
         self.requests.append(request)

@@ -35,10 +35,14 @@ class ChatsSettings(Section):
 
 
 class JournalSettings(Section):
-    """Times in seconds."""
+    """Times in seconds.
+
+    `live_memory`: bytes that ended live turns may hold, of which the oldest are forgotten first.
+    """
 
     durability: Literal["grouped", "strict"] = "grouped"
     live_retention: Annotated[float, Field(ge=0, le=604_800)] = 900.0
+    live_memory: Annotated[int, Field(ge=0)] = 67_108_864
     live_grace: Annotated[float, Field(ge=0, le=604_800)] = 60.0
     keep_deltas: Annotated[float, Field(ge=0, le=31_536_000)] = 86_400.0
 

@@ -116,7 +116,8 @@ class ChatSpeaker:
         return self._end()
 
     def _begin(self, chunk: NamedChunk, out: list[Delta]) -> NamedChunk:
-        if not chunk.error and (chunk.choices is not None or chunk.usage is not None):
+        # Azure's first chunk has nothing in it but its filter's results, and empty names.
+        if not chunk.error and (chunk.choices or chunk.model or chunk.usage is not None):
             self._begun = True
             out.append(Began(chunk.model or None, chunk.id or None, family=FAMILY))
         return chunk

@@ -35,6 +35,7 @@ from parlance.dialects.ws_chat.serve import TurnFrames, encode_authenticated, en
 from parlance.doors.serving import Serving, place_of
 from parlance.engine.ask import Ask
 from parlance.engine.conversation import Conversation
+from parlance.engine.idempotency import Idempotency
 from parlance.engine.turn_state import Turn
 
 log = logging.getLogger(__name__)
@@ -146,7 +147,8 @@ class ChatSocket:
         self._check_free(request_id)
         history = self._conversation.history() if self._serving.options.keeps_history else ()
         request = build_request(history, chat.message, model=chat.model, tools=chat.tools, params=chat.params)
-        turn = await self._serving.engine.start(Ask(self._who, DOOR, request_id, request, chat.message))
+        repeatable = Idempotency.of(chat.idempotency_key, chat.payload)
+        turn = await self._serving.engine.start(Ask(self._who, DOOR, request_id, request, chat.message, repeatable))
         self._conversation.accept(turn)
         self._follow(turn, request_id, 0, chat.params)
 
