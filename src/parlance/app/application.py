@@ -60,7 +60,8 @@ async def compose(settings: Settings, *, port: int) -> Application:
         """Nothing waits for the server to listen."""
 
     async def stop() -> None:
-        await engine.close(settings.server.stop_grace)
+        # The server has waited for its answers already; what still runs has nobody left to hear it.
+        await engine.close()
         for provider in providers.usable.values():
             await provider.close()
         await egress.close()

@@ -1,11 +1,10 @@
 """`parlance doctor`: what was understood, from which source, and whether the hosts answer."""
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from parlance.app.probe import HostReport, probe_hosts
 from parlance.cli.options import load_settings, read_assignments
@@ -25,30 +24,35 @@ def doctor(config: Path | None, assignments: tuple[str, ...], show_all: bool, of
     Exits with 1 when a host that is set can't be used, with 2 when the settings are wrong.
     """
     loaded = load_settings(read_assignments(assignments), config)
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(_settings_table(loaded, show_all=show_all))
+    _print_settings(loaded, show_all=show_all)
     for warning in loaded.warnings:
-        console.print(f"warning: {warning.text}", markup=False)
-    reports = [] if offline else asyncio.run(probe_hosts(loaded.settings))
-    if reports:
-        console.print(_hosts_table(reports))
-    elif not offline:
-        default = choose_default(loaded.settings, [])
-        console.print(f"No host to ask: {default.text}.", markup=False)
+        click.echo(f"warning: {warning.text}")
+    if offline:
+        return
+    reports = asyncio.run(probe_hosts(loaded.settings))
+    _print_hosts(reports)
+    default = choose_default(loaded.settings, [report.name for report in reports])
+    click.echo(f"Default: {default.provider or 'none'}, since {default.text}.")
     if any(not report.usable for report in reports):
         raise SystemExit(1)
 
 
-def _settings_table(loaded: Loaded, *, show_all: bool) -> Table:
-    table = Table("setting", "value", "source", title="Settings", title_justify="left")
-    for row in describe(loaded):
-        if show_all or row.source != "default":
-            table.add_row(*(text.replace("[", "\\[") for text in (row.path, row.value, row.source)))
-    return table
+def _print_settings(loaded: Loaded, *, show_all: bool) -> None:
+    rows = [(row.path, row.value, f"({row.source})") for row in describe(loaded) if show_all or row.source != "default"]
+    click.echo("Settings" if rows else "No setting differs from its default; --all shows them.")
+    _print_columns(rows)
 
 
-def _hosts_table(reports: list[HostReport]) -> Table:
-    table = Table("provider", "address", "answer", title="Hosts", title_justify="left")
-    for report in reports:
-        table.add_row(*(text.replace("[", "\\[") for text in (report.name, report.address, report.text)))
-    return table
+def _print_hosts(reports: Sequence[HostReport]) -> None:
+    if reports:
+        click.echo("Hosts")
+    marks = {True: "ok", False: "FAILS"}
+    _print_columns([(report.name, marks[report.usable], report.address, report.text) for report in reports])
+
+
+def _print_columns(rows: Sequence[tuple[str, ...]]) -> None:
+    """One line each, whole: what is printed here is searched and copied, so nothing is cut to fit a terminal."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+        click.echo("  " + line.rstrip().replace("\n", "\\n"))

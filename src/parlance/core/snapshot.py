@@ -8,6 +8,7 @@ from msgspec import Struct
 from parlance.core.events import (
     Event,
     Growth,
+    PartAnnotated,
     PartClosed,
     PartOpened,
     StepDropped,
@@ -15,7 +16,7 @@ from parlance.core.events import (
     ToolReturned,
     TurnEnded,
 )
-from parlance.core.parts import Part, Prose, ToolCall
+from parlance.core.parts import Annotation, Part, Reasoning, Refusal, Text, ToolCall
 
 
 class Snapshot(Struct, frozen=True):
@@ -31,7 +32,20 @@ class Snapshot(Struct, frozen=True):
 class _Shown(Struct):
     step: int
     what: Part
-    growth: list[str]
+    growth: list[str] = []
+    annotations: list[Annotation] = []
+
+    def grown(self) -> Part:
+        grown = "".join(self.growth)
+        match self.what:
+            case ToolCall(arguments=arguments):
+                return msgspec.structs.replace(self.what, arguments=arguments + grown)
+            case Text(text=text, annotations=given):
+                return msgspec.structs.replace(self.what, text=text + grown, annotations=(*given, *self.annotations))
+            case Refusal(text=text) | Reasoning(text=text):
+                return msgspec.structs.replace(self.what, text=text + grown)
+            case part:
+                return part
 
 
 def fold_snapshot(events: Iterable[Event]) -> Snapshot:
@@ -41,29 +55,25 @@ def fold_snapshot(events: Iterable[Event]) -> Snapshot:
         match event:
             case StepStarted(step=number):
                 step = number
-            case PartOpened(part=part, what=what):
-                shown[part] = _Shown(step, what, [])
-            case PartClosed(part=part, what=what):
-                shown[part] = _Shown(step, what, [])
+            case PartOpened(part=part, what=what) | PartClosed(part=part, what=what):
+                shown[part] = _Shown(step, what)
             case StepDropped(step=number):
                 shown = {part: one for part, one in shown.items() if one.step != number}
             case ToolReturned(result=result):
-                shown[result.call_id] = _Shown(step, result, [])
+                shown[result.call_id] = _Shown(step, result)
             case TurnEnded(status=ending):
                 status = ending
+            case PartAnnotated(part=part, annotation=annotation) if part in shown:
+                shown[part].annotations.append(annotation)
             case _ if isinstance(event, Growth):
                 shown[event.part].growth.append(event.text)
             case _:
                 pass
-    return Snapshot(tuple(_grown(one) for one in shown.values()), status)
+    # A log that was trimmed tells of closings alone: the order of the openings is in the numbers.
+    placed = sorted(shown.items(), key=lambda item: (item[1].step, isinstance(item[0], str), _number(item[0])))
+    return Snapshot(tuple(one.grown() for _, one in placed), status)
 
 
-def _grown(shown: _Shown) -> Part:
-    grown = "".join(shown.growth)
-    match shown.what:
-        case ToolCall(arguments=arguments):
-            return msgspec.structs.replace(shown.what, arguments=arguments + grown)
-        case part if isinstance(part, Prose):
-            return msgspec.structs.replace(part, text=part.text + grown)
-        case part:
-            return part
+def _number(key: int | str) -> int:
+    """Results have none, and stay in the order they came."""
+    return key if isinstance(key, int) else 0

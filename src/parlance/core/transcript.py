@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Sequence
 
-from msgspec import Struct
+import msgspec
+from msgspec import Raw, Struct
 
 from parlance.core.events import (
     Event,
@@ -17,11 +18,16 @@ from parlance.core.events import (
 from parlance.core.ids import new_message_id
 from parlance.core.messages import Message, Origin
 from parlance.core.parts import Part, ToolCall, ToolResult
+from parlance.core.usage import Finish
 
 NOT_ANSWERED = "not answered"
 """The result that history gives to a call which never got one: every call must have a result before the next user
 message.
 """
+
+
+_CUT: frozenset[Finish | None] = frozenset({None, "length", "filtered", "error"})
+"""How a step ends that broke off inside what it was saying."""
 
 
 class _Step(Struct):
@@ -33,7 +39,7 @@ class _Step(Struct):
 def fold_messages(events: Iterable[Event]) -> tuple[Message, ...]:
     """The messages a turn made: one per step and one per tool result, without its input.
 
-    A step without a finish was cut: its prose stands, its calls don't, for their arguments may be half there.
+    Of a step that was cut the prose stands; its calls don't where their arguments may be half there.
     """
     messages: list[Message] = []
     step: _Step | None = None
@@ -56,10 +62,28 @@ def fold_messages(events: Iterable[Event]) -> tuple[Message, ...]:
 
 
 def _step_message(step: _Step, ended: StepEnded) -> Message:
-    parts = [step.parts[number] for number in sorted(step.parts)]
-    if ended.finish is None:
-        parts = [part for part in parts if not isinstance(part, ToolCall)]
-    return Message(ended.message_id, "assistant", tuple(parts), step.origin, ended.finish, ended.usage)
+    parts = standing_parts([step.parts[number] for number in sorted(step.parts)], ended.finish)
+    return Message(ended.message_id, "assistant", parts, step.origin, ended.finish, ended.usage)
+
+
+def standing_parts(parts: Iterable[Part], finish: Finish | None) -> tuple[Part, ...]:
+    """The parts of a step that count as said.
+
+    A call of a step that was cut never runs. It doesn't stand at all when nobody can tell that it is whole.
+    """
+    if finish not in _CUT:
+        return tuple(parts)
+    return tuple(
+        part for part in parts if not isinstance(part, ToolCall) or (finish is not None and _is_whole(part.arguments))
+    )
+
+
+def _is_whole(arguments: str) -> bool:
+    try:
+        msgspec.json.decode(arguments, type=dict[str, Raw])
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def tool_message(result: ToolResult) -> Message:

@@ -1,6 +1,6 @@
 """Deltas become parts: the one place where openings, closings and wholes are made. Pure; knows no wire and no tool."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, ClassVar
 
 import msgspec
@@ -33,9 +33,10 @@ from parlance.core.events import (
     TextGrew,
     Warned,
 )
-from parlance.core.ids import MessageId
+from parlance.core.ids import CallId, MessageId
 from parlance.core.messages import Message, Origin
 from parlance.core.parts import Kept, Part, Reasoning, Refusal, Text, ToolCall
+from parlance.core.transcript import standing_parts
 from parlance.core.usage import Finish, Usage
 from parlance.engine.open_part import OpenPart, clean
 
@@ -47,10 +48,20 @@ class Assembler:
     """Folds the deltas of one model call.
 
     `feed` as they come, then on every path `close` and `end`, once. `origin` stands in for what `Began` leaves out.
-    `first_part` and `step` continue the turn's numbering; `next_part` and `step` say where it stands.
+    `first_part` and `step` continue the turn's numbering; `next_part` and `step` say where it stands. `taken` are the
+    ids of the turn's earlier calls: a host that gives one of them again gets another id from us, since an answer must
+    never reach the wrong call.
     """
 
-    def __init__(self, *, step: int, origin: Origin, first_part: int, runner_of: RunnerOf) -> None:
+    def __init__(
+        self,
+        *,
+        step: int,
+        origin: Origin,
+        first_part: int,
+        runner_of: RunnerOf,
+        taken: Collection[CallId] = (),
+    ) -> None:
         self.step = step
         self.next_part = first_part
         self.finish: Finish | None = None
@@ -58,6 +69,7 @@ class Assembler:
         self.parts: list[Part] = []
         self._origin = origin
         self._runner_of = runner_of
+        self._taken = set(taken)
         self._raw: str | None = None
         self._started = False
         self._open: dict[Key, OpenPart] = {}
@@ -79,7 +91,7 @@ class Assembler:
         for delta in deltas:
             if type(delta) is TextDelta and delta.key == self._implicit:
                 grown = self._open[delta.key]
-                if type(grown.what) is Text:
+                if type(grown.what) is Text and delta.text:
                     text = delta.text
                     if not text.isascii() or "\0" in text:
                         text = clean(text)
@@ -103,16 +115,14 @@ class Assembler:
         return [StepEnded(self.step, self.finish, message_id, self._raw, self.usage)]
 
     def message(self, message_id: MessageId) -> Message:
-        """The step as a message; after `end`.
-
-        Calls of a step that was cut are left out: their arguments may be half there.
-        """
-        parts = self.parts
-        if self.finish is None:
-            parts = [part for part in parts if not isinstance(part, ToolCall)]
-        return Message(message_id, "assistant", tuple(parts), self._origin, self.finish, self.usage)
+        """The step as a message; after `end`. Calls that may be half there are left out."""
+        parts = standing_parts(self.parts, self.finish)
+        return Message(message_id, "assistant", parts, self._origin, self.finish, self.usage)
 
     def _take(self, delta: Delta, events: list[Event]) -> None:
+        if self.finish is not None and type(delta) is not UsageReported:
+            self._warn_once("stray_growth", f"{self._origin.host} went on after it had finished: left out.", events)
+            return
         self._TAKE[type(delta)](self, delta, events)
 
     def _take_prose(self, delta: TextDelta | ReasoningDelta | RefusalDelta, events: list[Event]) -> None:
@@ -142,7 +152,8 @@ class Assembler:
         if self._started:
             return
         known = self._origin
-        self._origin = Origin(began.host or known.host, began.model or known.model, began.family or known.family)
+        model = clean(began.model or known.model)
+        self._origin = Origin(began.host or known.host, model, began.family or known.family)
         self._begin(events)
 
     def _begin(self, events: list[Event]) -> None:
@@ -156,7 +167,7 @@ class Assembler:
         # Three languages say `stop` where they mean "now run these": said right here, not in each of their speakers.
         called = delta.reason == "stop" and any(isinstance(part, ToolCall) for part in self._closed.values())
         self.finish = "tool_calls" if called else delta.reason
-        self._raw = delta.raw
+        self._raw = None if delta.raw is None else clean(delta.raw)
 
     def _take_restarted(self, delta: Restarted, events: list[Event]) -> None:
         if not self._started:
@@ -185,27 +196,42 @@ class Assembler:
         events.append(grown.grow(clean(text)))
 
     def _open_implicit(self, key: Key, skeleton: Text | Reasoning | Refusal, events: list[Event]) -> OpenPart:
-        opened = self._number(skeleton, implicit=True)
+        opened = OpenPart(self._number(), skeleton, implicit=True)
         self._open[key] = opened
         self._implicit = key
         events.append(opened.opening())
         return opened
 
-    def _number(self, part: Part, *, implicit: bool) -> OpenPart:
-        runner = self._runner_of(part.name) if isinstance(part, ToolCall) else None
-        opened = OpenPart(self.next_part, part, implicit=implicit, runner=runner)
+    def _number(self) -> int:
+        number = self.next_part
         self.next_part += 1
-        return opened
+        return number
 
     def _open_part(self, key: Key, part: Part, events: list[Event]) -> None:
         self._close_implicit(events)
         if key in self._open:
             self._close(key, events)
-        opened = self._number(part, implicit=False)
-        self._open[key] = opened
-        if not isinstance(part, Kept):
-            events.append(opened.opening())
-            events.extend(opened.show_content())
+        if isinstance(part, Kept):
+            # Told whole when it is done; its number is given then, so that numbers rise in the order of the openings.
+            self._open[key] = OpenPart(0, part, implicit=False)
+            return
+        number = self._number()
+        runner = None
+        if isinstance(part, ToolCall):
+            part = self._own_call(part, number)
+            runner = self._runner_of(part.name)
+        opened = self._open[key] = OpenPart(number, part, implicit=False, runner=runner)
+        events.append(opened.opening())
+        events.extend(opened.show_content())
+
+    def _own_call(self, call: ToolCall, number: int) -> ToolCall:
+        """The call with a name and an id that every wire takes, and an id that is no other call's."""
+        name, own = clean(call.name), CallId(clean(call.id))
+        while not own or own in self._taken:
+            own = CallId(f"{own or 'call'}_{number}")
+        self._taken.add(own)
+        given = None if own == call.id else clean(call.id) or None
+        return msgspec.structs.replace(call, id=own, name=name, upstream_id=call.upstream_id or given)
 
     def _take_done(self, delta: Done, events: list[Event]) -> None:
         key, whole = delta.key, delta.part
@@ -246,7 +272,7 @@ class Assembler:
             self._close(self._implicit, events)
 
     def _close_all(self, events: list[Event]) -> None:
-        for key in sorted(self._open, key=lambda key: self._open[key].number):
+        for key in tuple(self._open):
             self._close(key, events)
 
     def _close(self, key: Key, events: list[Event]) -> None:
@@ -254,6 +280,7 @@ class Assembler:
         if key == self._implicit:
             self._implicit = None
         if isinstance(opened.what, Kept):
+            opened.number = self._number()
             events.append(opened.opening())
         closed = opened.closing()
         self._closed[opened.number] = closed.what

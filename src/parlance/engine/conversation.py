@@ -1,5 +1,6 @@
 """The history of a connection that is a conversation by itself, without a stored chat."""
 
+from parlance.core.ids import TurnId
 from parlance.core.messages import Message
 from parlance.core.transcript import fold_history
 from parlance.engine.estimate import message_tokens
@@ -14,26 +15,32 @@ class Conversation:
 
     def __init__(self, tokens: int) -> None:
         self._tokens = tokens
-        self._turns: list[Turn | tuple[Message, ...]] = []
+        self._turns: dict[TurnId, Turn | tuple[Message, ...]] = {}
 
     def accept(self, turn: Turn) -> None:
         """Add a turn; one that is here already, since its request came twice, stays where it is."""
-        if turn not in self._turns:
-            self._turns.append(turn)
+        self._turns.setdefault(turn.id, turn)
 
     def history(self) -> tuple[Message, ...]:
         """What the turns that have ended by now have said.
 
         One that still runs is left out; it may be in a later history.
         """
-        self._turns = [
-            fold_history(turn.log.read()) if isinstance(turn, Turn) and turn.ended else turn for turn in self._turns
-        ]
+        for turn_id, turn in self._turns.items():
+            if isinstance(turn, Turn) and turn.ended:
+                self._turns[turn_id] = fold_history(turn.log.read())
         self._forget()
-        return tuple(message for turn in self._turns if not isinstance(turn, Turn) for message in turn)
+        return tuple(message for turn in self._turns.values() if not isinstance(turn, Turn) for message in turn)
 
     def _forget(self) -> None:
-        weights = [0 if isinstance(turn, Turn) else sum(map(message_tokens, turn)) for turn in self._turns]
-        while sum(weights) > self._tokens:
-            oldest = next(index for index, weight in enumerate(weights) if weight)
-            del self._turns[oldest], weights[oldest]
+        weights = {
+            turn_id: sum(map(message_tokens, turn))
+            for turn_id, turn in self._turns.items()
+            if not isinstance(turn, Turn)
+        }
+        left = self._tokens - sum(weights.values())
+        for turn_id, weight in weights.items():
+            if left >= 0:
+                break
+            del self._turns[turn_id]
+            left += weight

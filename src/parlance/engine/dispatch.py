@@ -15,9 +15,10 @@ from parlance.core.errors import ToolFailed
 from parlance.core.events import Event, ToolCalled, ToolReturned
 from parlance.core.json import JsonObject
 from parlance.core.messages import Message
-from parlance.core.parts import ToolCall, ToolResult
+from parlance.core.parts import Text, ToolCall, ToolOutput, ToolResult
 from parlance.core.tool import Answer, Invocation, Tool
 from parlance.core.transcript import tool_message
+from parlance.engine.open_part import clean
 from parlance.engine.turn_state import Turn
 
 log = logging.getLogger(__name__)
@@ -96,21 +97,38 @@ async def _result(turn: Turn, call: ToolCall, plan: _Plan, slots: asyncio.Semaph
 
 async def _run_tool(turn: Turn, call: ToolCall, tool: Tool, arguments: JsonObject) -> ToolResult:
     limit = turn.parts.options.tool_timeout
+    deadline = asyncio.timeout(limit)
     try:
-        async with asyncio.timeout(limit):
-            output = await tool.run(arguments, Invocation(turn.id, call.id, turn.facts.principal))
-    except TimeoutError:
-        return _failure(call, f"The tool {call.name!r} did not return within {limit:g} s.")
+        async with deadline:
+            output = _clean(await tool.run(arguments, Invocation(turn.id, call.id, turn.facts.principal)))
     except ToolFailed as error:
         return _failure(call, error.message)
-    except Exception:
+    except (Exception, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError) and _is_cancelled():
+            raise
+        if deadline.expired():
+            return _failure(call, f"The tool {call.name!r} did not return within {limit:g} s.")
         log.exception("A tool failed by a bug", extra={"turn_id": turn.id, "tool": call.name})
         return _failure(call, f"The tool {call.name!r} failed inside. Go on without it.")
     return ToolResult(call.id, call.name, output)
 
 
+def _is_cancelled() -> bool:
+    """Whether somebody cancels us; else what the tool itself waited for was cancelled, which is its failure alone."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _clean(output: ToolOutput) -> ToolOutput:
+    if isinstance(output, str):
+        return clean(output)
+    return tuple(
+        msgspec.structs.replace(part, text=clean(part.text)) if isinstance(part, Text) else part for part in output
+    )
+
+
 def _failure(call: ToolCall, message: str) -> ToolResult:
-    return ToolResult(call.id, call.name, message, is_error=True)
+    return ToolResult(call.id, call.name, clean(message), is_error=True)
 
 
 def _names_on_offer(turn: Turn) -> str:

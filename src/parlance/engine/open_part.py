@@ -22,13 +22,13 @@ class OpenPart:
 
     __slots__ = ("_signature", "_whole", "annotations", "growth", "implicit", "number", "runner", "what")
 
-    def __init__(self, number: int, part: Part, *, implicit: bool, runner: Runner | None) -> None:
+    def __init__(self, number: int, part: Part, *, implicit: bool, runner: Runner | None = None) -> None:
         self.number = number
         self.what = _skeleton(part)
         self.implicit = implicit
         self.runner = runner
         self.growth: list[str] = []
-        self.annotations: list[Annotation] = []
+        self.annotations: list[Annotation] = list(part.annotations) if isinstance(part, Text) else []
         self._whole = part
         self._signature: Signature | None = None
 
@@ -89,9 +89,8 @@ class OpenPart:
     def _closed(self) -> Part:
         grown = "".join(self.growth)
         match self.what:
-            case Text(annotations=given, signature=signed):
-                annotations = tuple(self.annotations) or given
-                return Text(grown, annotations, self._signature or signed, self.what.cache)
+            case Text(signature=signed):
+                return Text(grown, tuple(self.annotations), self._signature or signed, self.what.cache)
             case Reasoning(signature=signed, redacted=redacted):
                 still_redacted = redacted and not grown
                 return msgspec.structs.replace(

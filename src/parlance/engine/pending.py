@@ -34,9 +34,14 @@ class PendingCalls:
         except TimeoutError:
             return ToolResult(call.id, call.name, f"The caller gave no result within {limit:g} s.", is_error=True)
         finally:
-            self._waiting.pop(call.id, None)
-            self._changed()
+            if self._waiting.pop(call.id, None) is not None:
+                self._changed()
         return ToolResult(call.id, call.name, answer.output, is_error=answer.is_error)
+
+    def close(self) -> None:
+        """The turn goes no further: nothing is taken any more."""
+        self._waiting.clear()
+        self._changed()
 
     def answer(self, answers: Sequence[Answer]) -> None:
         """Take all of them or none. `CallNotWaiting` names the first that nobody waits for."""

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from parlance.core.errors import TruncatedAnswer
 from parlance.core.ids import new_message_id
 from parlance.core.messages import Message, Origin
+from parlance.core.parts import ToolCall
 from parlance.core.requests import Request
 from parlance.core.usage import add_usage
 from parlance.engine.assemble import Assembler
@@ -23,6 +24,7 @@ async def run_step(turn: Turn, request: Request) -> Message:
         origin=Origin(provider.name, request.model, provider.family),
         first_part=turn.next_part,
         runner_of=turn.runner_of,
+        taken={part.id for message in turn.messages for part in message.parts if isinstance(part, ToolCall)},
     )
     message_id = new_message_id()
     try:

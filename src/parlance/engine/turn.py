@@ -48,7 +48,8 @@ async def run_turn(turn: Turn) -> None:
     except Exception as error:
         log.exception("A turn failed by a bug", extra={"turn_id": turn.id})
         status, fault = "failed", fault_of(error)
-    if turn.stopping is not None and (finish is None and fault is None):
+    if turn.stopping is not None and finish is None:
+        # What broke while the turn was being stopped is no failure of the answer.
         status, fault = _stopped(turn)
     turn.end(TurnEnded(status, finish, turn.usage, fault))
 
@@ -57,7 +58,8 @@ async def _answer(turn: Turn) -> Finish:
     """Steps and rounds until the model is done. Raises what the provider raises, and `TooManyRounds`."""
     for _ in range(turn.parts.options.rounds):
         message = await run_step(turn, await _next_request(turn))
-        turn.messages.append(message)
+        if message.parts:
+            turn.messages.append(message)
         finish = message.finish or "unknown"
         calls = whole_calls(message.parts) if finish == "tool_calls" else ()
         if calls:

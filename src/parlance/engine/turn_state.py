@@ -1,6 +1,7 @@
 """The state of one turn, shared by the loop and its parts. Nothing here decides what happens next."""
 
 import asyncio
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal
@@ -20,6 +21,8 @@ from parlance.engine.ask import EngineOptions
 from parlance.engine.attendance import Attendance
 from parlance.engine.pending import PendingCalls
 from parlance.engine.prepare.preparer import Preparer
+
+logger = logging.getLogger(__name__)
 
 StopReason = Literal["cancelled", "abandoned", "interrupted"]
 """Why a turn is being stopped: by its caller, because nobody followed it, or because this server stops."""
@@ -86,7 +89,13 @@ class Turn:
         self.log.append(events)
         for event in events:
             if not isinstance(event, GROWTH):
-                self.parts.observer.observe(self.facts, event)
+                self._show(event)
+
+    def _show(self, event: Event) -> None:
+        try:
+            self.parts.observer.observe(self.facts, event)
+        except Exception:
+            logger.exception("An observer failed", extra={"turn_id": self.id, "observed": type(event).__name__})
 
     def runner_of(self, tool: str) -> Runner:
         """The caller's own tools shadow ours of the same name."""
@@ -118,6 +127,7 @@ class Turn:
         if self.ended or self.stopping is not None:
             return False
         self.stopping = reason
+        self.pending.close()
         # A task that is cancelled before its first step never runs at all, and would never say its ending.
         if self.begun and self._task is not None:
             self._task.cancel()
@@ -131,6 +141,7 @@ class Turn:
         self.pending.answer(answers)
 
     def end(self, ending: TurnEnded) -> None:
+        self.pending.close()
         self.tell((ending,))
         self.attendance.end()
 

@@ -11,7 +11,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from msgspec import Struct
 from yarl import URL
 
-from parlance.core.errors import HostAnswerInvalid
+from parlance.core.errors import HostAnswerInvalid, HostUnreachable
 from parlance.core.provider import HostAnswer
 from parlance.net.addresses import Network, check_address
 
@@ -81,7 +81,7 @@ class Egress:
             headers=headers,
             allow_redirects=False,
             proxy=way.proxy,
-            ssl=self._context(way.ca_file) if way.ca_file else True,
+            ssl=self._context(way) if way.ca_file else True,
             timeout=aiohttp.ClientTimeout(total=None, connect=way.connect, ceil_threshold=3600),
         )
 
@@ -101,10 +101,18 @@ class Egress:
             )
         return session
 
-    def _context(self, ca_file: str) -> ssl.SSLContext:
-        context = self._contexts.get(ca_file)
+    def _context(self, way: Way) -> ssl.SSLContext:
+        file = way.ca_file or ""
+        context = self._contexts.get(file)
         if context is None:
-            context = self._contexts[ca_file] = ssl.create_default_context(cafile=ca_file)
+            try:
+                context = self._contexts[file] = ssl.create_default_context(cafile=file)
+            except OSError as error:
+                raise HostUnreachable(
+                    f"The host {way.host!r} can't be reached: its ca_file {file!r} can't be read as certificates. "
+                    "Correct the path, or leave it out.",
+                    host=way.host,
+                ) from error
         return context
 
 

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Struct
 from yarl import URL
 
-from parlance.core.errors import HostAnswerInvalid
+from parlance.core.errors import UpstreamError
 from parlance.core.provider import HostSpec, Language
 from parlance.net.egress import Egress, Way
 from parlance.providers.catalog import HOSTS, HostRow, HostSetup, join_host
@@ -47,7 +47,7 @@ async def _probe(egress: Egress, row: HostRow) -> HostSpec | None:
     try:
         if not await _lists_models(egress, spec, language) or await _is_parlance(egress, spec):
             return None
-    except (aiohttp.ClientError, OSError, HostAnswerInvalid):
+    except (aiohttp.ClientError, OSError, UpstreamError):
         return None
     return spec
 

@@ -5,7 +5,6 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
 import aiohttp
-from yarl import URL
 
 from parlance.core.deltas import Delta, Noted
 from parlance.core.errors import HostUnreachable, NoProvider, UpstreamError
@@ -16,6 +15,7 @@ from parlance.net.egress import MAX_ANSWER, MAX_ERROR, Egress, Way, read_answer
 from parlance.net.framing import FrameReader
 from parlance.net.ndjson import NdjsonReader
 from parlance.net.sse import SseReader
+from parlance.providers.address import Address
 from parlance.providers.exchange import Beginning, Exchange
 from parlance.providers.failures import failure_of, not_an_answer
 from parlance.providers.watchdog import Watchdog, timeout_of
@@ -57,7 +57,7 @@ class Host:
         self._language = language
         self._key = key
         self._egress = egress
-        self._base, self._query = _base_of(spec)
+        self._address = Address(spec)
         self._way = Way(host=spec.name, connect=spec.deadlines.connect, proxy=spec.proxy, ca_file=spec.ca_file)
         self._headers = _headers(spec, key)
         self._listed: tuple[float, tuple[str, ...]] | None = None
@@ -104,17 +104,35 @@ class Host:
 
     async def _post(self, encoded: EncodedRequest) -> aiohttp.ClientResponse:
         deadlines = self._spec.deadlines
-        phase = "first" if deadlines.first <= deadlines.total else "total"
-        headers = {"content-type": "application/json", **self._headers, **dict(encoded.headers)}
         try:
             async with asyncio.timeout(min(deadlines.first, deadlines.total)):
-                return await self._egress.post(self._url(encoded.path), encoded.body, headers=headers, way=self._way)
+                return await self._send(encoded)
         except aiohttp.ServerTimeoutError as error:
             raise timeout_of(self.name, deadlines, "connect") from error
         except TimeoutError as error:
+            phase = "first" if deadlines.first <= deadlines.total else "total"
             raise timeout_of(self.name, deadlines, phase) from error
         except (aiohttp.ClientError, OSError) as error:
             raise failure_of(error, host=self.name) from error
+
+    async def _send(self, encoded: EncodedRequest) -> aiohttp.ClientResponse:
+        """The response, from behind `/v1` if that is where the host's API turns out to be."""
+        path, headers = encoded.path, {**self._headers, **dict(encoded.headers)}
+        response = await self._egress.post(self._address.url(path), encoded.body, headers=headers, way=self._way)
+        if response.status != 404 or not self._address.open:
+            if response.status < 300:
+                self._address.settle(versioned=False)
+            return response
+        try:
+            other = await self._egress.post(self._address.versioned(path), encoded.body, headers=headers, way=self._way)
+        except BaseException:
+            response.close()
+            raise
+        found, missed = (response, other) if other.status == 404 else (other, response)
+        missed.close()
+        if found is other:
+            self._address.settle(versioned=True)
+        return found
 
     def _exchange(self, response: aiohttp.ClientResponse, begun: float) -> Exchange:
         speaker = self._language.speaker(host=self.name, quirks=self._spec.quirks)
@@ -143,11 +161,12 @@ class Host:
         raise not_an_answer(answer, host=self.name)
 
     async def _ask_models(self) -> tuple[str, ...]:
+        path = self._language.models_path
         try:
             async with asyncio.timeout(LIST_SECONDS):
-                answer = await self._egress.get(
-                    self._url(self._language.models_path), headers=self._headers, way=self._way
-                )
+                answer = await self._egress.get(self._address.url(path), headers=self._headers, way=self._way)
+                if answer.status == 404 and self._address.open:
+                    answer = await self._egress.get(self._address.versioned(path), headers=self._headers, way=self._way)
         except (aiohttp.ClientError, OSError) as error:
             raise self._unlisted(error) from error
         return self._models_of(answer)
@@ -168,10 +187,6 @@ class Host:
         text = f"The host {self.name!r} did not list its models within {LIST_SECONDS:g} s. Name them in its `models`."
         return HostUnreachable(text, host=self.name)
 
-    def _url(self, path: str) -> URL:
-        """The path behind the base URL, before the base URL's own query where it has one."""
-        return URL(f"{self._base}/{path.lstrip('/')}{self._query}")
-
     def _told(self, error: UpstreamError, upstream_id: str | None) -> UpstreamError:
         """The error with what only we know of it; a host that echoes our key is not quoted."""
         error.host = error.host or self.name
@@ -182,23 +197,9 @@ class Host:
         return error
 
 
-def _base_of(spec: HostSpec) -> tuple[str, str]:
-    """The base URL and its query, with the question mark before it."""
-    base, question, query = spec.base_url.partition("?")
-    try:
-        url = URL(base)
-    except ValueError:
-        url = URL()
-    if url.scheme not in ("http", "https") or not url.host:
-        raise NoProvider(
-            f"The provider {spec.name!r} has an address that is none. "
-            "Its `base_url` must begin with http:// or https:// and a host."
-        )
-    return base.rstrip("/"), question + query
-
-
 def _headers(spec: HostSpec, key: str | None) -> dict[str, str]:
-    headers = {"accept-encoding": "identity", **{name.lower(): value for name, value in spec.headers}}
+    headers = {"content-type": "application/json", "accept-encoding": "identity"}
+    headers.update({name.lower(): value for name, value in spec.headers})
     if key:
         headers[spec.key_header.lower()] = f"Bearer {key}" if spec.key_header.lower() == "authorization" else key
     return headers

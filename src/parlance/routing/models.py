@@ -1,5 +1,6 @@
 """Names lead to models: aliases, `provider/model`, bare names, and the defaults of doors."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
@@ -44,9 +45,10 @@ class ConfiguredModels:
         return target
 
     async def offered(self, principal: Principal, *, door: str) -> Sequence[ModelInfo]:
-        offers = [ModelInfo(alias, self._provider_of(model)[0].name) for alias, model in self._aliases().items()]
-        for provider in self._providers.values():
-            offers += [ModelInfo(f"{provider.name}/{model}", provider.name) for model in await _names(provider)]
+        offers = [offer for alias in self._aliases() if (offer := self._alias_offer(alias)) is not None]
+        listed = await asyncio.gather(*map(_names, self._providers.values()))
+        for provider, names in zip(self._providers.values(), listed, strict=True):
+            offers += [ModelInfo(f"{provider.name}/{name}", provider.name) for name in names]
         default = await self._default_id(principal, door)
         if default is not None and default.id not in {offer.id for offer in offers}:
             offers.insert(0, default)
@@ -66,10 +68,17 @@ class ConfiguredModels:
             return principal.models[0]
         return name
 
+    def _alias_offer(self, alias: str) -> ModelInfo | None:
+        """None for an alias of a provider that can't be used: it must not take the list of all others with it."""
+        try:
+            return ModelInfo(alias, self._provider_of(self._options.aliases[alias])[0].name)
+        except NoProvider:
+            return None
+
     async def _default_id(self, principal: Principal, door: str) -> ModelInfo | None:
         name = self._default_name(principal, door)
-        if name in self._aliases():
-            return ModelInfo(name, self._provider_of(self._options.aliases[name])[0].name)
+        if name is not None and name in self._aliases():
+            return self._alias_offer(name)
         try:
             target = await self._target(name)
         except (NoProvider, ModelNotFound, UpstreamError):
@@ -77,7 +86,9 @@ class ConfiguredModels:
         return ModelInfo(f"{target.provider.name}/{target.model}", target.provider.name)
 
     async def _target(self, name: str | None) -> Target:
-        provider, model = self._provider_of(self._options.aliases.get(name, name) if name else "")
+        aliases = self._options.aliases
+        name = aliases.get(DEFAULT_ALIAS, name) if name == DEFAULT_ALIAS else name
+        provider, model = self._provider_of(aliases.get(name, name) if name else "")
         return Target(provider, model or await self._default_model(provider))
 
     def _provider_of(self, name: str) -> tuple[Provider, str]:

@@ -34,10 +34,10 @@ def keep_within(messages: tuple[Message, ...], tokens: int) -> tuple[Message, ..
     results.
     """
     weights = [message_tokens(message) for message in messages]
-    if sum(weights) <= tokens:
+    starts = [index for index, message in enumerate(messages) if message.role == "user"]
+    if sum(weights) <= tokens or not starts:
         return messages
     left = tokens - sum(weight for message, weight in zip(messages, weights, strict=True) if message.role == "system")
-    starts = [index for index, message in enumerate(messages) if message.role == "user"]
     first = len(messages)
     for start in reversed(starts):
         weight = sum(w for m, w in zip(messages[start:first], weights[start:first], strict=True) if m.role != "system")
