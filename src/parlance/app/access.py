@@ -7,6 +7,7 @@ from msgspec import Struct
 from parlance.access.authenticate import AccessGate
 from parlance.access.first_key import FirstKey, ensure_first_key
 from parlance.access.options import AccessOptions, ConfiguredKey
+from parlance.config.errors import ConfigError, Problem
 from parlance.config.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -20,7 +21,7 @@ class OpenedGate(Struct, frozen=True):
 
 
 def open_gate(settings: Settings, *, port: int) -> OpenedGate:
-    """`OSError` or `ValueError` when the first key can't be made or read."""
+    """`OSError` when the first key can't be made or read; `ConfigError` for what the gate can't take."""
     server, access = settings.server, settings.access
     keys = tuple(
         ConfiguredKey(id=name, key=key.key.get_secret_value(), scope=key.scope, models=key.models)
@@ -28,18 +29,32 @@ def open_gate(settings: Settings, *, port: int) -> OpenedGate:
     )
     first: FirstKey | None = None
     if not (keys or access.open or server.loopback):
-        first = ensure_first_key(settings.data)
+        first = _first_key(settings)
         keys = (first.entry,)
-    gate = AccessGate(
-        AccessOptions(
-            host=server.host,
-            port=port,
-            tls=server.tls is not None,
-            open=access.open,
-            keys=keys,
-            cors_origins=server.cors_origins,
-        )
-    )
+    gate = _gate(settings, port, keys)
     for notice in gate.notices:
         log.warning(notice)
     return OpenedGate(gate, first.plain if first else None)
+
+
+def _first_key(settings: Settings) -> FirstKey:
+    try:
+        return ensure_first_key(settings.data)
+    except ValueError as error:
+        raise ConfigError((Problem("data", str(error)),)) from None
+
+
+def _gate(settings: Settings, port: int, keys: tuple[ConfiguredKey, ...]) -> AccessGate:
+    server = settings.server
+    options = AccessOptions(
+        host=server.host,
+        port=port,
+        tls=server.tls is not None,
+        open=settings.access.open,
+        keys=keys,
+        cors_origins=server.cors_origins,
+    )
+    try:
+        return AccessGate(options)
+    except ValueError as error:
+        raise ConfigError((Problem("access", str(error)),)) from None

@@ -5,6 +5,7 @@ import asyncio
 from msgspec import Struct
 
 from parlance.app.providers import open_providers
+from parlance.config.default_provider import DefaultProvider
 from parlance.config.settings import Settings
 from parlance.core.errors import UpstreamError
 from parlance.core.provider import Provider
@@ -22,7 +23,12 @@ class HostReport(Struct, frozen=True):
     text: str
 
 
-async def probe_hosts(settings: Settings) -> list[HostReport]:
+class Probe(Struct, frozen=True):
+    hosts: tuple[HostReport, ...]
+    default: DefaultProvider
+
+
+async def probe_hosts(settings: Settings) -> Probe:
     """All at once. Nothing is asked of a model, so it costs nothing."""
     egress = Egress()
     try:
@@ -30,7 +36,7 @@ async def probe_hosts(settings: Settings) -> list[HostReport]:
         asked = [_probe(provider, providers.specs[name].base_url) for name, provider in providers.usable.items()]
         reports = await asyncio.gather(*asked)
         off = [HostReport(name, "", usable=False, text=reason) for name, reason in providers.unusable.items()]
-        return [*reports, *off]
+        return Probe((*reports, *off), providers.default)
     finally:
         await egress.close()
 

@@ -8,7 +8,6 @@ import click
 
 from parlance.app.probe import HostReport, probe_hosts
 from parlance.cli.options import load_settings, read_assignments
-from parlance.config.default_provider import choose_default
 from parlance.config.describe import describe
 from parlance.config.load import Loaded
 
@@ -29,11 +28,10 @@ def doctor(config: Path | None, assignments: tuple[str, ...], show_all: bool, of
         click.echo(f"warning: {warning.text}")
     if offline:
         return
-    reports = asyncio.run(probe_hosts(loaded.settings))
-    _print_hosts(reports)
-    default = choose_default(loaded.settings, [report.name for report in reports])
-    click.echo(f"Default: {default.provider or 'none'}, since {default.text}.")
-    if any(not report.usable for report in reports):
+    probe = asyncio.run(probe_hosts(loaded.settings))
+    _print_hosts(probe.hosts)
+    click.echo(f"Default: {probe.default.provider or 'none'}, since {probe.default.text}.")
+    if any(not report.usable for report in probe.hosts):
         raise SystemExit(1)
 
 

@@ -4,6 +4,7 @@ import click
 
 from parlance import __version__
 from parlance.cli.doctor import doctor
+from parlance.cli.keys import keys
 from parlance.cli.serve import serve
 
 
@@ -15,3 +16,4 @@ def main() -> None:
 
 main.add_command(serve)
 main.add_command(doctor)
+main.add_command(keys)

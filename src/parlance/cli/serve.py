@@ -7,6 +7,7 @@ import click
 from parlance.app.application import Application
 from parlance.app.server import run
 from parlance.cli.options import load_settings, read_assignments
+from parlance.config.errors import ConfigError
 from parlance.config.settings import Settings
 
 
@@ -26,8 +27,12 @@ def serve(host: str | None, port: str | None, config: Path | None, assignments: 
         run(loaded.settings, lambda application, port: greet(loaded.settings, application, port))
     except OSError as error:
         server = loaded.settings.server
-        click.echo(f"Parlance can't start: {server.host}:{server.port}: {error.strerror or error}.", err=True)
+        place = error.filename or f"{server.host}:{server.port}"
+        click.echo(f"Parlance can't start: {place}: {error.strerror or error}.", err=True)
         raise SystemExit(1) from None
+    except ConfigError as error:
+        click.echo(error.message, err=True)
+        raise SystemExit(2) from None
 
 
 def greet(settings: Settings, application: Application, port: int) -> None:

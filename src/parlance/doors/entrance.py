@@ -56,6 +56,7 @@ class Entrance:
         except ClientDisconnect:
             return
         except HTTPException as error:
+            visit.headers += tuple((b"allow", value.encode()) for value in _allowed(error))
             await _refuse(scope, send, visit, _of_router(error, visit.caller))
         except ParlanceError as error:
             await _refuse(scope, send, visit, error)
@@ -106,12 +107,18 @@ def _is_preflight(caller: Caller) -> bool:
 
 def _of_router(error: HTTPException, caller: Caller) -> ParlanceError:
     if error.status_code == 405:
-        allowed = (error.headers or {}).get("Allow", "")
-        return MethodNotAllowed(f"{caller.path[:200]} is not for {caller.method}. It takes {allowed or 'others'}.")
+        allowed = " ".join(_allowed(error)) or "others"
+        return MethodNotAllowed(f"{caller.path[:200]} is not for {caller.method}. It takes {allowed}.")
     return PathNotFound(f"There is nothing at {caller.path[:200]}. GET / names this server and its doors.")
 
 
+def _allowed(error: HTTPException) -> list[str]:
+    return [value for name, value in (error.headers or {}).items() if name.lower() == "allow"]
+
+
 async def _refuse(scope: Scope, send: Send, visit: Visit, error: ParlanceError) -> None:
+    level = logging.WARNING if error.status >= 500 else logging.INFO
+    log.log(level, "Refused %s %s: %s", visit.caller.method, visit.caller.path[:200], error.code)
     if visit.begun:
         # The answer has begun: breaking it off is all that is left, and tells the client that it is not whole.
         return

@@ -32,13 +32,13 @@ A client that is cut off while it sends never sees the answer.
 class Problem(Struct, frozen=True, omit_defaults=True):
     """The body of an error."""
 
+    type: str
     title: str
     status: int
     detail: str
     code: str
     request_id: str
     retryable: bool
-    type: str = "about:blank"
     retry_after: float | None = None
     errors: tuple[Field, ...] = ()
     snapshot: Raw | None = None
@@ -114,6 +114,7 @@ async def deny_socket(scope: Scope, send: Send, visit: Visit, error: ParlanceErr
 def _encode_problem(visit: Visit, error: ParlanceError, snapshot: Raw | None, cursor: str | None) -> bytes:
     return msgspec.json.encode(
         Problem(
+            type="about:blank",
             title=error.title,
             status=error.status,
             detail=error.message,

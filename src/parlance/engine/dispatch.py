@@ -108,7 +108,7 @@ async def _run_tool(turn: Turn, call: ToolCall, tool: Tool, arguments: JsonObjec
             raise
         if deadline.expired():
             return _failure(call, f"The tool {call.name!r} did not return within {limit:g} s.")
-        log.exception("A tool failed by a bug", extra={"turn_id": turn.id, "tool": call.name})
+        log.exception("The tool %s failed by a bug", tool.spec.name)
         return _failure(call, f"The tool {call.name!r} failed inside. Go on without it.")
     return ToolResult(call.id, call.name, output)
 

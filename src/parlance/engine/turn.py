@@ -7,6 +7,7 @@ import msgspec
 
 from parlance.core.errors import (
     Fault,
+    HostFailed,
     HostTimeout,
     ParlanceError,
     TooManyRounds,
@@ -39,14 +40,14 @@ async def run_turn(turn: Turn) -> None:
     try:
         if turn.stopping is None:
             finish = await _answer(turn)
-        status = "failed" if finish == "error" else "completed"
+        status, fault = ("failed", _unexplained(turn)) if finish == "error" else ("completed", None)
     except asyncio.CancelledError:
         turn.stopping = turn.stopping or "interrupted"
         status = "incomplete"
     except ParlanceError as error:
         status, fault = _status_of(turn, error), error.fault()
     except Exception as error:
-        log.exception("A turn failed by a bug", extra={"turn_id": turn.id})
+        log.exception("A turn failed by a bug")
         status, fault = "failed", fault_of(error)
     if turn.stopping is not None and finish is None:
         # What broke while the turn was being stopped is no failure of the answer.
@@ -85,6 +86,11 @@ async def _next_request(turn: Turn) -> Request:
 def _tools_on_offer(turn: Turn) -> tuple[ToolSpec, ...]:
     ours = tuple(tool.spec for name, tool in turn.tools.items() if turn.runner_of(name) == "server")
     return turn.request.tools + ours
+
+
+def _unexplained(turn: Turn) -> Fault:
+    host = turn.target.provider.name
+    return HostFailed(f"{host} ended its answer with an error, and did not say which. Try again.", host=host).fault()
 
 
 def _status_of(turn: Turn, error: ParlanceError) -> Status:

@@ -95,7 +95,7 @@ class Turn:
         try:
             self.parts.observer.observe(self.facts, event)
         except Exception:
-            logger.exception("An observer failed", extra={"turn_id": self.id, "observed": type(event).__name__})
+            logger.exception("An observer failed at %s", type(event).__name__)
 
     def runner_of(self, tool: str) -> Runner:
         """The caller's own tools shadow ours of the same name."""

@@ -64,8 +64,8 @@ def _invalid(host: str) -> HostAnswerInvalid:
 
 def _chunk(fields: Fields) -> NamedChunk:
     return NamedChunk(
-        choices=[_choice(_fields(one)) for one in _items(fields.get("choices"))],
-        usage=_usage(fields["usage"]) if _fields(fields.get("usage")) else None,
+        choices=[_choice(read_fields(one)) for one in _items(fields.get("choices"))],
+        usage=_usage(fields["usage"]) if read_fields(fields.get("usage")) else None,
         error=_error(fields.get("error")),
         id=read_text(fields.get("id")),
         model=read_text(fields.get("model")),
@@ -83,14 +83,14 @@ def _choice(fields: Fields) -> Choice:
 
 
 def _prose(raw: Raw | None) -> Prose | None:
-    fields = _fields(raw)
+    fields = read_fields(raw)
     if not fields:
         return None
     content, thought = _content(fields.get("content"))
     return Prose(
         content=content,
         refusal=read_text(fields.get("refusal")),
-        tool_calls=[_call(_fields(one)) for one in _items(fields.get("tool_calls"))],
+        tool_calls=[_call(read_fields(one)) for one in _items(fields.get("tool_calls"))],
         reasoning_content=read_text(fields.get("reasoning_content")) or thought,
         reasoning=read_text(fields.get("reasoning")),
         reasoning_details=_items(fields.get("reasoning_details")),
@@ -106,7 +106,7 @@ def _content(raw: Raw | None) -> tuple[str | None, str | None]:
         return read_text(raw), None
     texts, thoughts = [], []
     for item in _items(raw):
-        fields = _fields(item)
+        fields = read_fields(item)
         if "thinking" in fields:
             thoughts.append(_content(fields["thinking"])[0] or "")
         else:
@@ -115,7 +115,7 @@ def _content(raw: Raw | None) -> tuple[str | None, str | None]:
 
 
 def _call(fields: Fields) -> CallFragment:
-    custom = _fields(fields.get("custom"))
+    custom = read_fields(fields.get("custom"))
     return CallFragment(
         index=_count(fields.get("index")),
         id=read_text(fields.get("id")),
@@ -127,7 +127,7 @@ def _call(fields: Fields) -> CallFragment:
 
 
 def _function(raw: Raw | None) -> Function | None:
-    fields = _fields(raw)
+    fields = read_fields(raw)
     return Function(read_text(fields.get("name")), _arguments(fields.get("arguments"))) if fields else None
 
 
@@ -140,14 +140,14 @@ def _arguments(raw: Raw | None) -> str | None:
 
 
 def _extra_content(raw: Raw | None) -> ExtraContent | None:
-    signature = read_text(_fields(_fields(raw).get("google")).get("thought_signature"))
+    signature = read_text(read_fields(read_fields(raw).get("google")).get("thought_signature"))
     return ExtraContent(Google(signature)) if signature else None
 
 
 def _usage(raw: Raw) -> WireUsage:
-    fields = _fields(raw)
-    prompt = _fields(fields.get("prompt_tokens_details"))
-    completion = _fields(fields.get("completion_tokens_details"))
+    fields = read_fields(raw)
+    prompt = read_fields(fields.get("prompt_tokens_details"))
+    completion = read_fields(fields.get("completion_tokens_details"))
     return WireUsage(
         prompt_tokens=_count(fields.get("prompt_tokens")),
         completion_tokens=_count(fields.get("completion_tokens")),
@@ -164,13 +164,14 @@ def _error(raw: Raw | None) -> WireError | None:
     """Truthy as official clients see it; a flag or a number becomes its text."""
     if raw is None or bytes(raw) in (b"null", b"false", b"0", b'""', b"{}", b"[]"):
         return None
-    return _fields(raw) or read_text(raw) or bytes(raw).decode()
+    return read_fields(raw) or read_text(raw) or bytes(raw).decode()
 
 
-def _fields(raw: Raw | None) -> Fields:
+def read_fields(raw: Raw | None) -> Fields:
+    """The fields of the object that a field holds; none where it holds something else."""
     try:
         return _OBJECT.decode(raw or _NOTHING)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
 
 
@@ -185,8 +186,28 @@ def read_text(raw: Raw | None) -> str | None:
     """The string that a field holds, if it holds one."""
     try:
         return _STRING.decode(raw or _NOTHING)
+    except msgspec.ValidationError:
+        return None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # What a fast decode skipped was never looked at: it may be broken inside.
+        return _read_broken_text(bytes(raw or b""))
+
+
+def _read_broken_text(raw: bytes) -> str | None:
+    try:
+        return _STRING.decode(mend_json(raw))
     except msgspec.DecodeError:
         return None
+
+
+def read_json(raw: Raw) -> Raw | None:
+    """A value that a fast decode skipped, mended; None where it is no JSON at all."""
+    mended = Raw(mend_json(bytes(raw)))
+    try:
+        msgspec.json.decode(mended)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return mended
 
 
 def _count(raw: Raw | None) -> int | None:

@@ -90,11 +90,12 @@ def decode_request(payload: bytes) -> ChatAsk:
             raise refuse(f"$.{name}", message)
     if not given.model:
         raise refuse("$.model", "It must not be empty.")
-    rest = {name: raw for name, raw in decode_json(payload, dict[str, Raw]).items() if name not in _KNOWN}
+    fields = decode_json(payload, dict[str, Raw])
+    rest = {name: _checked(raw, f"$.{name}") for name, raw in fields.items() if name not in _KNOWN}
     request = Request(
         model=given.model,
         messages=decode_messages(given.messages),
-        tools=tuple(_tool(tool) for tool in given.tools or ()),
+        tools=tuple(_tool(tool, f"$.tools[{number}]") for number, tool in enumerate(given.tools or ())),
         tool_choice=_tool_choice(given.tool_choice),
         parallel_calls=given.parallel_tool_calls,
         max_output=given.max_completion_tokens if given.max_completion_tokens is not None else given.max_tokens,
@@ -117,12 +118,15 @@ def _sampling(given: GivenRequest) -> Sampling:
     )
 
 
-def _tool(tool: WireTool) -> ToolSpec:
+def _tool(tool: WireTool, path: str) -> ToolSpec:
     if isinstance(tool, OfferedFunction):
         function = tool.function
         spec = ToolSpec(function.name, function.description or "", strict=function.strict)
         has_parameters = bytes(function.parameters) not in (b"", b"null")
-        return msgspec.structs.replace(spec, parameters=function.parameters) if has_parameters else spec
+        if not has_parameters:
+            return spec
+        parameters = _checked(function.parameters, f"{path}.function.parameters")
+        return msgspec.structs.replace(spec, parameters=parameters)
     return ToolSpec(tool.custom.name, tool.custom.description or "", freeform=True)
 
 
@@ -144,5 +148,15 @@ def _format(wanted: WireFormat | None) -> OutputFormat | None:
         return None
     if isinstance(wanted, SchemaFormat):
         schema = wanted.json_schema
-        return OutputFormat("json_schema", schema.name, schema.schema, schema.strict)
+        given = _checked(schema.schema, "$.response_format.json_schema.schema") if schema.schema else schema.schema
+        return OutputFormat("json_schema", schema.name, given, schema.strict)
     return OutputFormat("json")
+
+
+def _checked(raw: Raw, path: str) -> Raw:
+    """What is passed on as it came, looked at once: a host must get JSON, and text that is Unicode."""
+    try:
+        msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise refuse(path, f"It can't be passed on: {error}.") from None
+    return raw

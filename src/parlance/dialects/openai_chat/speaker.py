@@ -25,7 +25,8 @@ from parlance.core.parts import Annotation, Reasoning, Signature, Text
 from parlance.core.usage import Finish, Usage
 from parlance.dialects.openai_chat.calls import CallJoiner
 from parlance.dialects.openai_chat.faults import decode_stream_error
-from parlance.dialects.openai_chat.lenient import decode_fields, decode_leniently, read_text
+from parlance.dialects.openai_chat.lenient import decode_fields, decode_leniently, read_fields, read_json, read_text
+from parlance.dialects.openai_chat.mend import mend_json
 from parlance.dialects.openai_chat.quirks import END_WITHOUT_FINISH
 from parlance.dialects.openai_chat.thoughts import FAMILY, decode_entry, decode_signature
 from parlance.dialects.openai_chat.wire import DONE, CallFragment, Chunk, NamedChunk, Prose, WireUsage
@@ -129,7 +130,7 @@ class ChatSpeaker:
         chunk = decode_leniently(data, host=self._host)
         if not self._begun:
             self._begin(chunk, out)
-        if not self._mended and _is_broken_text(data):
+        if not self._mended and mend_json(data) != data:
             self._mended = True
             out.append(
                 Noted("upstream_text_mended", f"{self._host} sent broken Unicode: replaced where it was not readable.")
@@ -141,9 +142,11 @@ class ChatSpeaker:
             self._think(prose, out)
         if prose.content:
             self._grow(TextDelta(TEXT, prose.content), out)
-        for raw in prose.annotations or ():
-            self._growing = TEXT
-            out.append(Annotated(TEXT, Annotation(FAMILY, _type_of(raw), raw)))
+        for raw in map(read_json, prose.annotations or ()):
+            if raw is not None:
+                self._growing = TEXT
+                kind = read_text(read_fields(raw).get("type")) or "annotation"
+                out.append(Annotated(TEXT, Annotation(FAMILY, kind, raw)))
         signature = decode_signature(prose.extra_content)
         if signature is not None:
             self._sign_text(signature, out)
@@ -202,6 +205,7 @@ class ChatSpeaker:
 
     def _take_other(self, data: bytes, out: list[Delta]) -> None:
         """No choices and no usage: an error of another form, or a kind of chunk we don't know."""
+        data = mend_json(data)
         fields = decode_fields(data, host=self._host)
         kind = read_text(fields.get("object")) or ""
         if kind == "error" or (not kind and "detail" in fields):
@@ -225,7 +229,7 @@ class ChatSpeaker:
 
     def _text_of(self, data: bytes) -> str:
         """What an event named `error` says that is not in OpenAI's form."""
-        fields = decode_fields(data, host=self._host)
+        fields = decode_fields(mend_json(data), host=self._host)
         return read_text(fields.get("message")) or read_text(fields.get("detail")) or ""
 
 
@@ -263,19 +267,3 @@ def decode_usage(usage: WireUsage) -> Usage:
         reasoning=reasoning,
         estimated=usage.estimated,
     )
-
-
-def _type_of(raw: msgspec.Raw) -> str:
-    try:
-        return read_text(msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).get("type")) or "annotation"
-    except msgspec.DecodeError:
-        return "annotation"
-
-
-def _is_broken_text(data: bytes) -> bool:
-    """Whether the slow path was taken for the text's sake and not for the form's."""
-    try:
-        msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return True
-    return False

@@ -12,11 +12,10 @@ from msgspec import Raw, Struct
 
 from parlance.core.parts import Reasoning, Signature, Text, ToolCall
 from parlance.dialects.foreign import unwrap_signature, wrap_signature
-from parlance.dialects.openai_chat.lenient import read_text
+from parlance.dialects.openai_chat.lenient import read_fields, read_json, read_text
 from parlance.dialects.openai_chat.wire import ExtraContent, Google
 
 FAMILY: Final = "openai_chat"
-_OBJECT: Final = msgspec.json.Decoder(dict[str, Raw])
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -29,10 +28,7 @@ class Entry(Struct):
 
 
 def decode_entry(raw: Raw) -> Entry:
-    try:
-        fields = _OBJECT.decode(raw)
-    except msgspec.DecodeError:
-        return Entry()
+    fields = read_fields(read_json(raw))
     text = read_text(fields.get("text")) or read_text(fields.get("summary")) or ""
     signed, data = read_text(fields.get("signature")), read_text(fields.get("data"))
     value = signed or data
@@ -85,10 +81,7 @@ def encode_entry(signature: Signature, *, sealed: bool, text: str = "") -> Raw:
 
 
 def _kept_entry(value: str) -> dict[str, Raw]:
-    try:
-        fields = _OBJECT.decode(value)
-    except msgspec.DecodeError:
-        return {}
+    fields = read_fields(Raw(value.encode("utf-8", "replace")))
     return fields if (read_text(fields.get("type")) or "").startswith("reasoning.") else {}
 
 

@@ -218,6 +218,7 @@ class ChatSocket:
 
     async def _refuse(self, error: ParlanceError, request_id: str | None) -> None:
         """An error that ends no request. One that still runs must not be named as if it had ended."""
+        log.info("Refused a frame: %s", error.code)
         running = request_id is not None and request_id in self._running
         await self._say(encode_error(error, None if running else request_id, rejected=request_id if running else None))
 
