@@ -58,7 +58,7 @@ HOSTS: tuple[HostRow, ...] = (
         title="OpenAI",
         base_url="https://api.openai.com/v1",
         key_variables=("OPENAI_API_KEY",),
-        default_model="gpt-5.4-mini",
+        default_model="gpt-4o-mini",
         quirks=_OPENAI,
     ),
     HostRow(

@@ -208,6 +208,12 @@ async def test_a_host_that_cannot_be_reached_says_what_to_check(
     assert caught.value.host == "lab"
 
 
+async def test_a_file_of_certificates_that_cannot_be_read_is_named(upstream: ScriptedUpstream) -> None:
+    async with host_at(spec_at(upstream.base_url, ca_file="nowhere.pem")) as host:
+        with pytest.raises(HostUnreachable, match=r"nowhere\.pem"):
+            await read_all(host)
+
+
 async def test_a_proxy_that_is_not_there_is_named_as_such(upstream: ScriptedUpstream) -> None:
     async with host_at(spec_at(upstream.base_url, proxy="http://127.0.0.1:9")) as host:
         with pytest.raises(HostUnreachable, match="proxy"):
@@ -317,3 +323,28 @@ async def test_a_key_is_told_by_no_representation(upstream: ScriptedUpstream) ->
     async with host_at(spec_at(upstream.base_url)) as host:
         assert KEY not in repr(host)
         assert saying("x") == saying("x")
+
+
+async def test_an_address_may_be_given_without_its_version(upstream: ScriptedUpstream) -> None:
+    bare = upstream.base_url.removesuffix("/v1")
+    async with host_at(spec_at(bare)) as host:
+        assert await host.list_models() == ("scripted-model",)
+        for _ in range(2):
+            assert text_of(await read_all(host)) == "Hello there!"
+    paths = [request.path for request in upstream.requests if request.method == "POST"]
+    assert paths == ["/chat/completions", "/v1/chat/completions", "/v1/chat/completions"]
+
+
+async def test_an_address_with_a_version_is_not_guessed_at(upstream: ScriptedUpstream) -> None:
+    upstream.plan(failing(404, encode_error("The model `x` does not exist", code="model_not_found")))
+    async with host_at(spec_at(upstream.base_url)) as host:
+        _, error = await read_until_error(host)
+    assert type(error) is HostRejected
+    assert len(upstream.requests) == 1
+
+
+async def test_an_address_that_leads_nowhere_tells_the_first_complaint(upstream: ScriptedUpstream) -> None:
+    async with host_at(spec_at(upstream.base_url.replace("/v1", "/nowhere"))) as host:
+        _, error = await read_until_error(host)
+    assert error is not None
+    assert "/nowhere/chat/completions" in error.message

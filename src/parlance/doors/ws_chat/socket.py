@@ -15,7 +15,7 @@ from parlance.core.errors import (
     SlowFollower,
     UnsupportedMediaType,
 )
-from parlance.core.ids import uuid7
+from parlance.core.ids import TurnId, uuid7
 from parlance.core.journal import Follower
 from parlance.core.principal import Principal
 from parlance.core.snapshot import fold_snapshot
@@ -55,6 +55,7 @@ class ChatSocket:
         self._principal: Principal | None = None
         self._conversation = Conversation(serving.options.history_tokens)
         self._running: dict[str, Turn] = {}
+        self._asked: dict[str, TurnId] = {}
         self._followers: set[Follower] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -175,7 +176,10 @@ class ChatSocket:
         if named.turn_id is not None:
             return engine.find(named.turn_id, self._who)
         request_id = named.request_id or ""
-        return self._running.get(request_id) or engine.find_request(request_id, self._who)
+        if request_id in self._asked:
+            # Clients may number their requests from 1: a late word of this one must not meet another's turn.
+            return engine.find(self._asked[request_id], self._who)
+        return engine.find_request(request_id, self._who)
 
     def _check_free(self, request_id: str) -> None:
         if request_id in self._running:
@@ -187,6 +191,7 @@ class ChatSocket:
 
     def _follow(self, turn: Turn, request_id: str, after: int, params: Params) -> None:
         self._running[request_id] = turn
+        self._asked[request_id] = turn.id
         task = asyncio.create_task(self._tell(turn, request_id, after, params))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
