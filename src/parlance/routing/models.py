@@ -37,10 +37,11 @@ class ConfiguredModels:
     async def resolve(self, name: str | None, principal: Principal, *, door: str) -> Target:
         asked = name or self._default_name(principal, door)
         target = await self._target(asked)
-        allowed = {asked or "", f"{target.provider.name}/{target.model}", target.model}
-        if principal.models is not None and not any(principal.may_use(one) for one in allowed):
+        names = {asked or "", *self._names_of(target.provider.name, target.model)}
+        if not any(map(principal.may_use, names)):
             raise ModelForbidden(
-                f"This key may not use the model {asked or target.model!r}. It may use: {', '.join(principal.models)}."
+                f"This key may not use the model {asked or target.model!r}. "
+                f"It may use: {', '.join(principal.models or ()) or 'none'}."
             )
         return target
 
@@ -55,8 +56,13 @@ class ConfiguredModels:
         return [
             ModelInfo(offer.id, offer.provider, default=default is not None and offer.id == default.id)
             for offer in offers
-            if principal.may_use(offer.id) or principal.may_use(offer.id.partition("/")[2])
+            if any(map(principal.may_use, {offer.id, *self._names_of(*offer.id.split("/", 1))}))
         ]
+
+    def _names_of(self, provider: str, model: str = "") -> set[str]:
+        """What a model is called without aliases: its bare name means the default provider's, and nobody else's."""
+        names = {f"{provider}/{model}"}
+        return names | {model} if provider == self._options.default_provider else names
 
     def _aliases(self) -> dict[str, str]:
         return {alias: model for alias, model in self._options.aliases.items() if alias != DEFAULT_ALIAS}

@@ -211,7 +211,12 @@ class ChatSpeaker:
         if kind == "error" or (not kind and "detail" in fields):
             raise decode_stream_error(fields if kind else read_text(fields["detail"]) or "", host=self._host)
         if kind != "chat.completion.chunk" and "choices" not in fields:
-            out.append(Unknown(kind or read_text(fields.get("type")) or "chunk", msgspec.Raw(data)))
+            out.append(
+                Unknown(
+                    kind or read_text(fields.get("type")) or "chunk",
+                    read_json(msgspec.Raw(data)) or msgspec.Raw(b"null"),
+                )
+            )
 
     def _end(self) -> list[Delta]:
         word = self._finish

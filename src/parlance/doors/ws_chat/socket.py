@@ -54,7 +54,7 @@ class ChatSocket:
         self._send = send
         self._principal: Principal | None = None
         self._conversation = Conversation(serving.options.history_tokens)
-        self._running: dict[str, Turn] = {}
+        self._running: set[str] = set()
         self._asked: dict[str, TurnId] = {}
         self._followers: set[Follower] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -190,7 +190,7 @@ class ChatSocket:
             raise Overloaded(f"{MAX_REQUESTS} requests run on this socket, which is the limit.", retry_after=1)
 
     def _follow(self, turn: Turn, request_id: str, after: int, params: Params) -> None:
-        self._running[request_id] = turn
+        self._running.add(request_id)
         self._asked[request_id] = turn.id
         task = asyncio.create_task(self._tell(turn, request_id, after, params))
         self._tasks.add(task)
@@ -212,7 +212,7 @@ class ChatSocket:
         except OSError:
             log.debug("A client left while it was told a turn")
         finally:
-            self._running.pop(request_id, None)
+            self._running.discard(request_id)
 
     async def _tell_batches(self, frames: TurnFrames, follower: Follower) -> None:
         async for batch in follower:
