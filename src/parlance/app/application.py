@@ -10,7 +10,7 @@ from parlance.app.routing import open_models
 from parlance.app.telemetry import open_observers
 from parlance.config.settings import Settings
 from parlance.doors import ndjson_chat, status, ws_chat
-from parlance.doors.entrance import Entrance
+from parlance.doors.entrance import Entrance, nowhere
 from parlance.doors.serving import DoorOptions, Serving
 from parlance.engine.ask import EngineOptions
 from parlance.engine.engine import Engine
@@ -71,7 +71,7 @@ async def compose(settings: Settings, *, port: int) -> Application:
         *ws_chat.routes(serving),
         *ndjson_chat.routes(serving),
     ]
-    asgi = Entrance(Router(routes, redirect_slashes=False), opened.gate, start=start, stop=stop)
+    asgi = Entrance(Router(routes, redirect_slashes=False, default=nowhere), opened.gate, start=start, stop=stop)
     return Application(asgi, engine, providers, opened.made_key)
 
 

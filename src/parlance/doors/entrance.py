@@ -78,6 +78,11 @@ class Entrance:
         await send({"type": "lifespan.shutdown.complete"})
 
 
+async def nowhere(scope: Scope, receive: Receive, send: Send) -> None:
+    """What is at every path that no door has, over HTTP and for sockets."""
+    raise HTTPException(404)
+
+
 def read_caller(scope: Scope) -> Caller:
     """What a connection says about itself; doubled headers are joined, as RFC 9110 has it."""
     headers: dict[str, str] = {}

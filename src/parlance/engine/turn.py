@@ -17,7 +17,7 @@ from parlance.core.errors import (
     fault_of,
 )
 from parlance.core.events import Status, TurnEnded, Warned
-from parlance.core.requests import Request, ToolSpec
+from parlance.core.requests import AllowedTools, NamedTool, Request, ToolChoice, ToolSpec
 from parlance.core.usage import Finish
 from parlance.engine.assemble import whole_calls
 from parlance.engine.dispatch import run_calls
@@ -75,12 +75,29 @@ async def _answer(turn: Turn) -> Finish:
 
 async def _next_request(turn: Turn) -> Request:
     request = msgspec.structs.replace(
-        turn.request, messages=turn.request.messages + tuple(turn.messages), tools=_tools_on_offer(turn)
+        turn.request,
+        messages=turn.request.messages + tuple(turn.messages),
+        tools=_tools_on_offer(turn),
+        tool_choice=_choice(turn),
     )
     prepared = await prepare(request, turn.facts, turn.parts.preparers)
-    if prepared.notices:
-        turn.tell([Warned(notice.code, notice.message) for notice in prepared.notices])
+    turn.tell([Warned(one.code, one.message) for one in prepared.notices if one not in turn.noticed])
+    turn.noticed |= {*prepared.notices}
     return prepared.request
+
+
+def _choice(turn: Turn) -> ToolChoice:
+    """What the caller asked for, until a call was made: a model that must call again and again never answers."""
+    choice = turn.request.tool_choice
+    if not any(message.role == "tool" for message in turn.messages):
+        return choice
+    match choice:
+        case "required" | NamedTool():
+            return "auto"
+        case AllowedTools(names=names):
+            return AllowedTools("auto", names)
+        case _:
+            return choice
 
 
 def _tools_on_offer(turn: Turn) -> tuple[ToolSpec, ...]:

@@ -13,7 +13,7 @@ from parlance.core.ids import TurnId
 from parlance.core.journal import Follower, Log
 from parlance.core.messages import Message
 from parlance.core.observers import TurnFacts, TurnObserver
-from parlance.core.provider import Target
+from parlance.core.provider import Notice, Target
 from parlance.core.requests import Request
 from parlance.core.tool import Answer, Tool
 from parlance.core.usage import Usage
@@ -61,6 +61,7 @@ class Turn:
         self.next_step = 1
         self.next_part = 1
         self.usage: Usage | None = None
+        self.noticed: set[Notice] = set()
         self.begun = False
         self.stopping: StopReason | None = None
         self.pending = PendingCalls(self._pending_changed)

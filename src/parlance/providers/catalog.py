@@ -1,6 +1,8 @@
 """The catalogue: every host we know, one row each. How its language is spoken stands in `dialects`."""
 
 from collections.abc import Mapping
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -178,11 +180,15 @@ def host_of_key_variable(name: str) -> HostRow | None:
 
 
 def join_host(name: str, row: HostRow, setup: HostSetup) -> HostSpec:
-    """The row and what the operator says, together; `name` is the provider's id. `NoProvider` without an address."""
+    """The row and what the operator says, together; `name` is the provider's id. `NoProvider` without an address.
+
+    A server on this machine counts as local whatever its row is called: it may have to load a model first, too.
+    """
     base_url = setup.base_url or row.base_url
     if base_url is None and row.family != "demo":
         raise NoProvider(f"The provider {name!r} has no address. Set its `base_url` to that of {row.title}.")
-    first = setup.first if setup.first is not None else (LOADING if row.local else Deadlines().first)
+    local = row.local or _is_on_this_machine(base_url)
+    first = setup.first if setup.first is not None else (LOADING if local else Deadlines().first)
     return HostSpec(
         name=name,
         family=row.family,
@@ -195,5 +201,13 @@ def join_host(name: str, row: HostRow, setup: HostSetup) -> HostSpec:
         deadlines=Deadlines(connect=setup.connect, first=first, idle=setup.idle, total=setup.total),
         proxy=setup.proxy,
         ca_file=setup.ca_file,
-        local=row.local,
+        local=local,
     )
+
+
+def _is_on_this_machine(base_url: str | None) -> bool:
+    host = urlsplit(base_url or "").hostname or ""
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False

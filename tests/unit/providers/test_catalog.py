@@ -5,7 +5,7 @@ from yarl import URL
 
 from parlance.core.errors import NoProvider
 from parlance.core.provider import Deadlines
-from parlance.providers.catalog import HOSTS, HostRow, HostSetup, find_host, host_of_key_variable, join_host
+from parlance.providers.catalog import HOSTS, LOADING, HostRow, HostSetup, find_host, host_of_key_variable, join_host
 from parlance.providers.languages import LANGUAGES
 
 LATER = {"anthropic_messages", "gemini"}
@@ -53,6 +53,23 @@ def test_a_local_host_may_take_its_time_to_load_a_model() -> None:
     row = HostRow(id="x", title="X", base_url="http://127.0.0.1:1/v1", local=True)
     assert join_host("x", row, HostSetup()).deadlines.first == 600
     assert join_host("x", row, HostSetup(first=5)).deadlines.first == 5
+
+
+@pytest.mark.parametrize(
+    ("address", "seconds"),
+    [
+        ("http://127.0.0.1:1234/v1", LOADING),
+        ("http://localhost:1234/v1", LOADING),
+        ("http://[::1]:1234/v1", LOADING),
+        ("https://llm.lab.example/v1", 60.0),
+        ("http://10.0.0.7:8000/v1", 60.0),
+    ],
+)
+def test_a_server_on_this_machine_may_take_its_time_whatever_its_row(address: str, seconds: float) -> None:
+    row = find_host("openai_compatible")
+    assert row is not None
+    spec = join_host("llm", row, HostSetup(base_url=address))
+    assert (spec.deadlines.first, spec.local) == (seconds, seconds == LOADING)
 
 
 def test_a_row_without_an_address_needs_one() -> None:
