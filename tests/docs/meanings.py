@@ -46,6 +46,7 @@ SETTINGS: Mapping[str, str] = {
     "prices.*.cached": "US dollars per million cached input tokens.",
     "prices.*.cache_written": "US dollars per million tokens written to the cache.",
     "access.open": "Nobody needs a key, beyond loopback either. Said aloud in the log at every start.",
+    "access.host_names": "Names, each with a port or without, that clients know this server by.",
     "access.keys.*.key": "A key: `sha256:` and its hash, or the key itself (at least 8 characters).",
     "access.keys.*.scope": "`admin`, `service` or `subtenant:<id>`.",
     "access.keys.*.models": "The only model names that this key may use. Unset: all.",
@@ -94,27 +95,6 @@ SETTINGS: Mapping[str, str] = {
     "database_url": "Database of stored chats.",
     "redis_url": "What several nodes share.",
 }
-
-WITHOUT_EFFECT = (
-    "providers.*.max_retries",
-    "providers.*.retry_delay",
-    "providers.*.stream",
-    "providers.*.log_level",
-    "models.routes.*.after_content",
-    "doors.json_rpc.",
-    "prices.",
-    "chats.",
-    "journal.durability",
-    "journal.keep_deltas",
-    "mcp.",
-    "request.max_retries",
-    "request.retry_delay",
-    "console.",
-    "telemetry.",
-    "database_url",
-    "redis_url",
-)
-"""Beginnings of the paths that are read and checked, and that nothing in the code uses yet."""
 
 ERRORS: Mapping[str, str] = {
     "invalid_json": "The message is not JSON.",

@@ -8,6 +8,7 @@ from typing import get_args
 
 from msgspec.structs import fields
 
+from parlance.app.not_yet import WITHOUT_EFFECT
 from parlance.config.legacy import ENVIRONMENT, FILE_KEYS, LAYERED_FILES
 from parlance.config.schema import default_at, known_paths
 from parlance.core.errors import ParlanceError
@@ -16,7 +17,7 @@ from parlance.dialects.openai_chat.quirks import QUIRKS
 from parlance.providers import demo_script
 from parlance.providers.catalog import HOSTS, HostRow
 from parlance.providers.languages import LANGUAGES
-from tests.docs.meanings import ERRORS, EVENTS, SETTINGS, WITHOUT_EFFECT
+from tests.docs.meanings import ERRORS, EVENTS, SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
 MARKED = re.compile(r"(?P<begin><!-- generated: (?P<name>\w+) -->\n).*?(?P<end><!-- end -->)", re.DOTALL)

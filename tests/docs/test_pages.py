@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from parlance.app.not_yet import WITHOUT_EFFECT
 from parlance.config.schema import known_paths
 from parlance.providers.demo_script import read_script
 from parlance.testing import Reply, Script, ScriptedUpstream
 from tests.docs.examples import Reader
-from tests.docs.meanings import ERRORS, EVENTS, SETTINGS, WITHOUT_EFFECT
+from tests.docs.meanings import ERRORS, EVENTS, SETTINGS
 from tests.docs.pages import Block, read_blocks
 from tests.docs.tables import MARKED, ROOT, TABLES, error_classes, pages, renew
 

@@ -53,6 +53,7 @@ def _gate(settings: Settings, port: int, keys: tuple[ConfiguredKey, ...]) -> Acc
         open=settings.access.open,
         keys=keys,
         cors_origins=server.cors_origins,
+        host_names=settings.access.host_names,
     )
     try:
         return AccessGate(options)

@@ -15,6 +15,9 @@ from parlance.providers.catalog import HOSTS, HostSetup, find_host, join_host
 from parlance.providers.connect import connect
 from parlance.providers.discovery import discover
 
+KEY_VARIABLES: Mapping[str, str] = {name: row.id for row in HOSTS for name in row.key_variables}
+"""Which host a key belongs to, by the name of its variable: it goes to no other."""
+
 
 class Providers(Struct, frozen=True):
     """By their configured ids. `unusable`: set, but with a reason why they can't be asked."""

@@ -3,8 +3,10 @@
 import logging
 
 from parlance.app.providers import Providers
+from parlance.config.default_provider import DEMO
 from parlance.config.sections.providers import DoorSettings
 from parlance.config.settings import Settings
+from parlance.core.provider import HostSpec
 from parlance.doors import ndjson_chat
 from parlance.routing.models import DEFAULT_ALIAS, ConfiguredModels, RoutingOptions
 
@@ -25,8 +27,14 @@ def open_models(settings: Settings, providers: Providers) -> ConfiguredModels:
         door_models=_door_models(settings),
         provider_models={name: spec.default_model for name, spec in providers.specs.items() if spec.default_model},
         unusable=providers.unusable,
+        closed={name: _models_of(spec) for name, spec in providers.specs.items() if spec.models or name == DEMO},
     )
     return ConfiguredModels(providers.usable, options)
+
+
+def _models_of(spec: HostSpec) -> tuple[str, ...]:
+    """Those the operator lists, and the default, which may stand apart from the list."""
+    return tuple(dict.fromkeys((*spec.models, *((spec.default_model,) if spec.default_model else ()))))
 
 
 def _door_models(settings: Settings) -> dict[str, str]:

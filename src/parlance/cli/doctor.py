@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from parlance.app.not_yet import settings_without_effect
 from parlance.app.probe import HostReport, probe_hosts
 from parlance.cli.options import load_settings, read_assignments
 from parlance.config.describe import describe
@@ -26,6 +27,8 @@ def doctor(config: Path | None, assignments: tuple[str, ...], show_all: bool, of
     _print_settings(loaded, show_all=show_all)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning.text}")
+    for path in settings_without_effect(loaded):
+        click.echo(f"warning: {path} is set, and has no effect in this version")
     if offline:
         return
     probe = asyncio.run(probe_hosts(loaded.settings))

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from parlance.app.application import Application
+from parlance.app.not_yet import settings_without_effect
 from parlance.app.server import run
 from parlance.cli.options import load_settings, read_assignments
 from parlance.config.errors import ConfigError
@@ -23,6 +24,8 @@ def serve(host: str | None, port: str | None, config: Path | None, assignments: 
     loaded = load_settings({"server.host": host, "server.port": port, **read_assignments(assignments)}, config)
     for warning in loaded.warnings:
         click.echo(f"warning: {warning.text}", err=True)
+    for path in settings_without_effect(loaded):
+        click.echo(f"warning: {path} is set, and has no effect in this version", err=True)
     try:
         run(loaded.settings, lambda application, port: greet(loaded.settings, application, port))
     except OSError as error:

@@ -4,7 +4,8 @@ ParlanceError
 ├── RequestError            what the caller sent can't be served as it is
 │   ├── InvalidJson · InvalidRequest · UnsupportedMediaType · BodyTooLarge · UnknownAction · MethodNotAllowed
 │   ├── RequestIdInUse · CallNotWaiting · IdempotencyKeyInvalid · IdempotencyKeyReused
-│   └── ModelNotFound · TurnNotFound · PathNotFound · CursorExpired
+│   ├── TurnRunning · NothingToCancel
+│   └── ModelNotFound · TurnNotFound · SessionNotFound · PathNotFound · CursorExpired
 ├── AccessError             the caller may not
 │   └── KeyMissing · KeyInvalid · OriginRefused · HostRefused · ModelForbidden
 ├── UnavailableError        this server can't serve anybody that way now
@@ -13,7 +14,7 @@ ParlanceError
 │   ├── HostUnreachable · HostTimeout · HostKeyRefused · HostRateLimited · HostQuotaExhausted
 │   └── HostRejected · HostFailed · HostAnswerInvalid · TruncatedAnswer
 ├── ToolFailed              a tool's failure: a result for the model, not an ending
-├── TurnAbandoned · TurnInterrupted · TooManyRounds
+├── TurnAbandoned · TurnInterrupted · TurnSuperseded · TooManyRounds
 └── InternalError           a bug of ours
 """
 
@@ -115,6 +116,18 @@ class CallNotWaiting(RequestError):
     status = 409
 
 
+class TurnRunning(RequestError):
+    code = "turn_running"
+    title = "Turn running"
+    status = 409
+
+
+class NothingToCancel(RequestError):
+    code = "nothing_to_cancel"
+    title = "Nothing to cancel"
+    status = 409
+
+
 class IdempotencyKeyInvalid(RequestError):
     code = "idempotency_key_invalid"
     title = "Idempotency key invalid"
@@ -135,6 +148,12 @@ class ModelNotFound(RequestError):
 class TurnNotFound(RequestError):
     code = "turn_not_found"
     title = "Turn not found"
+    status = 404
+
+
+class SessionNotFound(RequestError):
+    code = "session_not_found"
+    title = "Session not found"
     status = 404
 
 
@@ -311,6 +330,14 @@ class TurnInterrupted(ParlanceError):
     title = "Interrupted"
     status = 503
     retryable = True
+
+
+class TurnSuperseded(ParlanceError):
+    """The turn waited for its caller, who sent a new message instead."""
+
+    code = "superseded"
+    title = "Superseded"
+    status = 409
 
 
 class TooManyRounds(ParlanceError):

@@ -1,5 +1,8 @@
 """The history of a connection that is a conversation by itself, without a stored chat."""
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 from parlance.core.ids import TurnId
 from parlance.core.messages import Message
 from parlance.core.transcript import fold_history
@@ -16,10 +19,20 @@ class Conversation:
     def __init__(self, tokens: int) -> None:
         self._tokens = tokens
         self._turns: dict[TurnId, Turn | tuple[Message, ...]] = {}
+        self._system: tuple[Message, ...] = ()
 
     def accept(self, turn: Turn) -> None:
         """Add a turn; one that is here already, since its request came twice, stays where it is."""
         self._turns.setdefault(turn.id, turn)
+
+    def replace(self, messages: Sequence[Message]) -> None:
+        """Forget all, and remember these messages instead. System messages among them come first from now on, and are
+        never forgotten.
+        """
+        self._system = tuple(message for message in messages if message.role == "system")
+        rest = [message for message in messages if message.role != "system"]
+        starts = [0, *(index for index, message in enumerate(rest) if message.role == "user" and index), len(rest)]
+        self._turns = {TurnId(f"given-{begin}"): tuple(rest[begin:end]) for begin, end in pairwise(starts)}
 
     def history(self) -> tuple[Message, ...]:
         """What the turns that have ended by now have said.
@@ -30,7 +43,8 @@ class Conversation:
             if isinstance(turn, Turn) and turn.ended:
                 self._turns[turn_id] = fold_history(turn.log.read())
         self._forget()
-        return tuple(message for turn in self._turns.values() if not isinstance(turn, Turn) for message in turn)
+        said = (turn for turn in self._turns.values() if not isinstance(turn, Turn))
+        return (*self._system, *(message for turn in said for message in turn))
 
     def _forget(self) -> None:
         weights = {
@@ -38,7 +52,7 @@ class Conversation:
             for turn_id, turn in self._turns.items()
             if not isinstance(turn, Turn)
         }
-        left = self._tokens - sum(weights.values())
+        left = self._tokens - sum(map(message_tokens, self._system)) - sum(weights.values())
         for turn_id, weight in weights.items():
             if left >= 0:
                 break

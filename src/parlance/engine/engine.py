@@ -18,7 +18,7 @@ from parlance.core.trace import tracing
 from parlance.engine.ask import Ask
 from parlance.engine.idempotency import KnownRequests
 from parlance.engine.turn import run_turn
-from parlance.engine.turn_state import EngineParts, Turn
+from parlance.engine.turn_state import EngineParts, Moment, Turn
 
 
 class Engine:
@@ -42,10 +42,11 @@ class Engine:
         """Turns that have not ended."""
         return len(self._running)
 
-    async def start(self, ask: Ask) -> Turn:
+    async def start(self, ask: Ask, moment: Moment | None = None) -> Turn:
         """Accept a turn. When this returns it has said `TurnStarted`, and it will say `TurnEnded`, whatever happens.
 
-        A request that came before under the same idempotency key gets the turn it began then. Raises, with nothing
+        With a `moment` the turn is queued: it waits for it, and answers the messages that it gives. A request that came
+        before under the same idempotency key gets the turn it began then. Raises, with nothing
         begun: `Stopping`, `Overloaded`, `ModelNotFound`, `ModelForbidden`, `NoProvider`, `IdempotencyKeyReused`.
         """
         if (begun := self._begun_before(ask)) is not None:
@@ -57,6 +58,7 @@ class Engine:
             return begun
         self._admit(ask.principal)
         turn = self._open(ask, target)
+        turn.moment = moment
         if ask.idempotency is not None:
             self._known.add(ask.principal, ask.door, ask.idempotency, turn.id)
         turn.tell((TurnStarted(turn.id, turn.facts.model, ask.input),))

@@ -19,6 +19,11 @@ class PendingCalls:
     def __len__(self) -> int:
         return len(self._waiting)
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether a call still has no answer. One that is answered may wait for its turn to take it up."""
+        return any(not future.done() for future in self._waiting.values())
+
     def ask(self, call: ToolCall) -> "asyncio.Future[Answer]":
         """From now on the call may be answered. Answering before anybody awaits the future is fine."""
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

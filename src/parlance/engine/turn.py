@@ -14,6 +14,7 @@ from parlance.core.errors import (
     TruncatedAnswer,
     TurnAbandoned,
     TurnInterrupted,
+    TurnSuperseded,
     fault_of,
 )
 from parlance.core.events import Status, TurnEnded, Warned
@@ -57,6 +58,8 @@ async def run_turn(turn: Turn) -> None:
 
 async def _answer(turn: Turn) -> Finish:
     """Steps and rounds until the model is done. Raises what the provider raises, and `TooManyRounds`."""
+    if turn.moment is not None:
+        turn.request = msgspec.structs.replace(turn.request, messages=await turn.moment())
     for _ in range(turn.parts.options.rounds):
         message = await run_step(turn, await _next_request(turn))
         if message.parts:
@@ -123,5 +126,8 @@ def _stopped(turn: Turn) -> tuple[Status, Fault | None]:
             return "cancelled", TurnAbandoned(f"Nobody followed the answer for {grace:g} s.").fault()
         case "interrupted":
             return "incomplete", TurnInterrupted("The server stopped before the answer was whole. Ask again.").fault()
+        case "superseded":
+            message = "A new message came while this answer waited for results of the client's tools."
+            return "incomplete", TurnSuperseded(message).fault()
         case _:
             return "cancelled", None

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Literal
 
@@ -24,8 +24,13 @@ from parlance.engine.prepare.preparer import Preparer
 
 logger = logging.getLogger(__name__)
 
-StopReason = Literal["cancelled", "abandoned", "interrupted"]
-"""Why a turn is being stopped: by its caller, because nobody followed it, or because this server stops."""
+StopReason = Literal["cancelled", "abandoned", "interrupted", "superseded"]
+"""Why a turn is being stopped: by its caller, because nobody followed it, because this server stops, or because its
+caller said something new while it waited for them.
+"""
+
+Moment = Callable[[], Awaitable[tuple[Message, ...]]]
+"""Returns when a queued turn may begin, with the messages to answer as they are by then."""
 
 
 class EngineParts(Struct, frozen=True):
@@ -39,7 +44,8 @@ class EngineParts(Struct, frozen=True):
 class Turn:
     """A turn from its acceptance on.
 
-    Doors use `id`, `log`, `facts`, `ended`, `followed`, `stop` and `answer`; the rest is the loop's.
+    Doors use `id`, `log`, `facts`, `ended`, `ending`, `waiting`, `stopping`, `followed`, `stop`, `answer`, `finished`
+    and `then`; the rest is the loop's.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class Turn:
         self.next_part = 1
         self.usage: Usage | None = None
         self.noticed: set[Notice] = set()
+        self.moment: Moment | None = None
         self.begun = False
         self.stopping: StopReason | None = None
         self.pending = PendingCalls(self._pending_changed)
@@ -84,6 +91,11 @@ class Turn:
         if not isinstance(last, TurnEnded):
             raise RuntimeError(f"Turn {self.id} has not ended.")
         return last
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for its caller to answer a call."""
+        return self.pending.unanswered
 
     def tell(self, events: Sequence[Event]) -> None:
         """To the log, and to those who watch; growth only to the log."""
@@ -149,6 +161,7 @@ class Turn:
     def release(self) -> None:
         """Let go of what only a running turn needs: an ended one is kept for its log."""
         self.messages = []
+        self.moment = None
         self.tools = {}
         self.request = Request(model=self.request.model, messages=())
 
@@ -156,6 +169,11 @@ class Turn:
         """Returns when the turn's task is done; never raises."""
         if self._task is not None:
             await asyncio.wait((self._task,))
+
+    def then(self, act: Callable[[], None]) -> None:
+        """Calls `act` when the turn's task is done; soon, if it is already."""
+        if self._task is not None:
+            self._task.add_done_callback(lambda _: act())
 
     def _pending_changed(self) -> None:
         self.attendance.wait(len(self.pending) > 0)

@@ -1,6 +1,7 @@
 """A host of the catalogue, spoken to in its language over HTTP, as a Provider."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
@@ -60,6 +61,7 @@ class Host:
         self._address = Address(spec)
         self._way = Way(host=spec.name, connect=spec.deadlines.connect, proxy=spec.proxy, ca_file=spec.ca_file)
         self._headers = _headers(spec, key)
+        self._log = logging.getLogger(f"parlance.providers.{spec.name}")
         self._listed: tuple[float, tuple[str, ...]] | None = None
 
     @property
@@ -73,7 +75,9 @@ class Host:
     async def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
         spec, begun = self._spec, asyncio.get_running_loop().time()
         encoded = self._language.encode_request(request, host=spec.name, quirks=spec.quirks)
+        self._log.debug("Asking for %s, with %d bytes", request.model, len(encoded.body))
         response = await self._post(encoded)
+        self._log.debug("Answered with status %d", response.status)
         upstream_id = next((response.headers[name] for name in _UPSTREAM_IDS if name in response.headers), None)
         notices = [Noted(notice.code, notice.message) for notice in encoded.notices]
         beginning = Beginning(spec.name, self.family, upstream_id, notices)

@@ -16,7 +16,8 @@ class RoutingOptions(Struct, frozen=True):
     """`default_provider` is None where none is usable; `missing` then says to the caller what to set.
 
     `aliases` are names for `provider/model`; the one named `default` stands for no name at all. `door_models` are the
-    doors' own defaults, `provider_models` the providers'.
+    doors' own defaults, `provider_models` the providers'. `unusable` providers are set but can't be asked, each with
+    the reason. `closed` ones answer to these models and to no others.
     """
 
     default_provider: str | None
@@ -25,6 +26,7 @@ class RoutingOptions(Struct, frozen=True):
     door_models: Mapping[str, str] = {}
     provider_models: Mapping[str, str] = {}
     unusable: Mapping[str, str] = {}
+    closed: Mapping[str, tuple[str, ...]] = {}
 
 
 class ConfiguredModels:
@@ -95,6 +97,11 @@ class ConfiguredModels:
         aliases = self._options.aliases
         name = aliases.get(DEFAULT_ALIAS, name) if name == DEFAULT_ALIAS else name
         provider, model = self._provider_of(aliases.get(name, name) if name else "")
+        models = self._options.closed.get(provider.name)
+        if model and models is not None and model not in models:
+            raise ModelNotFound(
+                f"There is no model {name!r}: {provider.name!r} offers {', '.join(models)}. GET /models lists all."
+            )
         return Target(provider, model or await self._default_model(provider))
 
     def _provider_of(self, name: str) -> tuple[Provider, str]:

@@ -37,9 +37,11 @@ class KeySettings(Section):
 
 
 class AccessSettings(Section):
-    """`open`: beyond loopback too, nobody needs a key."""
+    """`open`: beyond loopback too, nobody needs a key. `host_names`: names, each with a port or without, that clients
+    know this server by."""
 
     open: bool = False
+    host_names: ListOf[Name] = ()
     keys: MapOf[KeySettings] = Field(default_factory=empty_map)
 
     @model_validator(mode="after")

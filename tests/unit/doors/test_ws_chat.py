@@ -1,0 +1,173 @@
+"""Door A where a real client can't reach it: inside a tool, behind a blocked reader, past a deadline."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from parlance.access.options import AccessOptions, ConfiguredKey
+from parlance.core.deltas import Began, Delta, Finished, TextDelta
+from parlance.core.json import JsonObject
+from parlance.doors.serving import DoorOptions
+from parlance.engine.ask import EngineOptions
+from parlance.testing.models import FunctionTool
+from parlance.testing.provider import ScriptedProvider, answering, calling
+from tests.probes.leaks import LeakProbe
+from tests.unit.doors.asgi import House, Socket
+
+KEYED = AccessOptions(keys=(ConfiguredKey("web", "key-0123456789"),))
+
+
+@pytest.mark.requirement("ws_chat:cancel:mid_tool")
+async def test_cancel_while_a_server_tool_runs_ends_its_task_and_no_step_follows() -> None:
+    running, ended = asyncio.Event(), asyncio.Event()
+
+    async def dig(arguments: JsonObject) -> str:
+        running.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+        return "found"
+
+    provider = ScriptedProvider(calling(("dig", "{}")), answering("never"))
+    socket = Socket(House(provider, FunctionTool("dig", dig)))
+    await socket.accepted()
+    socket.say(action="chat", request_id="r", payload={"text": "Dig."})
+    await socket.until("tool_call")
+    await running.wait()
+    socket.say(action="cancel", request_id="r")
+    last = await socket.until("complete", "error")
+    assert last["metadata"]["status"] == "cancelled"
+    assert ended.is_set()
+    assert len(provider.requests) == 1
+    await socket.leave()
+
+
+@pytest.mark.requirement("ws_chat:slow_reader")
+async def test_a_reader_that_takes_nothing_is_cut_and_the_turn_goes_on(leak_probe: LeakProbe) -> None:
+    begin, go = asyncio.Event(), asyncio.Event()
+    flood: list[Sequence[Delta]] = [[TextDelta("text", "x")]] * 400
+    house = House(
+        ScriptedProvider([begin, [Began(model="m"), TextDelta("text", "first")], go, *flood, [Finished("stop")]])
+    )
+    slow, healthy = Socket(house), Socket(house)
+    for socket in (slow, healthy):
+        await socket.accepted()
+    slow.say(action="chat", request_id="r", payload={"text": "Hello"})
+    turn_id = (await slow.until("processing"))["turn_id"]
+    healthy.say(action="resume", request_id="h", turn_id=turn_id)
+    await healthy.until("processing")
+    slow.taking.clear()
+    begin.set()
+    await slow.until("text")
+    go.set()
+    assert (await healthy.until("complete", "error"))["status"] == "complete"
+    slow.taking.set()
+    error = await slow.until("error")
+    assert (error["code"], error["request_id"], error["rejected_request_id"]) == ("slow_follower", None, "r")
+    close = await slow.take()
+    assert (close["type"], close["code"]) == ("websocket.close", 1013)
+    for socket in (slow, healthy):
+        await socket.leave()
+    await house.engine.close()
+
+
+@pytest.mark.requirement("ws_chat:access:first_frame_deadline")
+async def test_a_socket_that_does_not_sign_in_in_time_is_closed() -> None:
+    socket = Socket(House(access=KEYED, doors=DoorOptions(sign_in=0.01)))
+    await socket.accepted()
+    error = await socket.frame()
+    assert (error["code"], error["error"]) == ("key_missing", "No key came within 0.01 s.")
+    assert (await socket.take())["code"] == 1008
+    await socket.ended()
+
+
+async def test_binary_frames_do_not_put_the_deadline_off() -> None:
+    socket = Socket(House(access=KEYED, doors=DoorOptions(sign_in=0.01)))
+    await socket.accepted()
+    socket.put("websocket.receive", bytes=b"x")
+    assert (await socket.frame())["code"] == "unsupported_media_type"
+    assert (await socket.frame())["code"] == "key_missing"
+    await socket.leave()
+
+
+async def test_a_socket_that_leaves_before_it_signed_in_leaves_nothing(leak_probe: LeakProbe) -> None:
+    socket = Socket(House(access=KEYED))
+    await socket.accepted()
+    await socket.leave()
+
+
+@pytest.mark.requirement("ws_chat:limits:turns")
+async def test_more_turns_than_the_server_takes_are_refused_and_the_socket_lives_on() -> None:
+    go = asyncio.Event()
+    socket = Socket(House(ScriptedProvider([go, *answering("Hi")]), engine=EngineOptions(turns=1)))
+    await socket.accepted()
+    for name in "ab":
+        socket.say(action="chat", request_id=name, payload={"text": "Hello"})
+    error = await socket.until("error")
+    assert (error["request_id"], error["code"], error["retryable"], error["retry_after"]) == (
+        "b",
+        "overloaded",
+        True,
+        1,
+    )
+    go.set()
+    assert (await socket.until("complete"))["request_id"] == "a"
+    await socket.leave()
+
+
+@pytest.mark.requirement("ws_chat:stopping")
+async def test_a_server_that_stops_takes_no_new_turns() -> None:
+    house = House()
+    socket = Socket(house)
+    await socket.accepted()
+    await house.engine.close()
+    socket.say(action="chat", request_id="r", payload={"text": "Hello"})
+    assert (await socket.until("error"))["code"] == "stopping"
+    await socket.leave()
+
+
+@pytest.mark.requirement("ws_chat:bug")
+async def test_a_bug_is_told_without_its_details() -> None:
+    async def broken(arguments: JsonObject) -> str:
+        raise ZeroDivisionError("canary")
+
+    provider = ScriptedProvider([ZeroDivisionError("canary")])
+    socket = Socket(House(provider, FunctionTool("broken", broken)))
+    await socket.accepted()
+    socket.say(action="chat", request_id="r", payload={"text": "Hello"})
+    error = await socket.until("error", "complete")
+    assert error["code"] == "internal_error"
+    assert "canary" not in str(error)
+    await socket.leave()
+
+
+@pytest.mark.requirement("ws_chat:leaks")
+async def test_leaving_in_mid_turn_leaves_no_task_of_the_socket(leak_probe: LeakProbe) -> None:
+    go = asyncio.Event()
+    house = House(ScriptedProvider([[Began(model="m")], go, *answering("Hi")[1:]]))
+    socket = Socket(house)
+    await socket.accepted()
+    socket.say(action="chat", request_id="r", payload={"text": "Hello"})
+    await socket.until("processing")
+    await socket.leave()
+    assert house.engine.running == 1
+    await house.engine.close()
+
+
+async def test_a_client_that_breaks_off_while_it_is_told_something_is_no_bug() -> None:
+    """The server says so by an `OSError` from `send`."""
+
+    class Broken(Socket):
+        async def _send(self, message: object) -> None:
+            await super()._send(message)  # type: ignore[arg-type] # as it came
+            if "websocket.send" in str(message):
+                raise OSError
+
+    house = House()
+    socket = Broken(house)
+    await socket.accepted()
+    socket.say(action="nonsense")
+    await socket.ended()
+    await house.engine.close()

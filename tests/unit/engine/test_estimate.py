@@ -1,0 +1,37 @@
+"""Guesses of tokens: rough, never zero for what was said, and marked as guesses."""
+
+from msgspec import Raw
+
+from parlance.core.ids import CallId
+from parlance.core.messages import user_message
+from parlance.core.parts import File, Image, Inline, Kept, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, Url
+from parlance.core.requests import Request
+from parlance.engine.estimate import TOKENS_PER_MEDIA, estimate_usage, message_tokens, part_tokens
+
+
+def test_every_part_weighs_something() -> None:
+    image, file = Image(Url("https://example.com/a.png")), File(Inline(b"%PDF"))
+    parts: list[Part] = [
+        Text("word"),
+        Refusal("no"),
+        Reasoning("hm"),
+        ToolCall(CallId("c"), "now", "{}"),
+        ToolResult(CallId("c"), "now", "noon"),
+        ToolResult(CallId("c"), "now", (Text("noon"), image)),
+        Kept("anthropic", "server_tool_use", Raw(b"{}")),
+        image,
+        file,
+    ]
+    assert all(part_tokens(part) > 0 for part in parts)
+    assert part_tokens(image) == part_tokens(file) == TOKENS_PER_MEDIA
+
+
+def test_more_text_weighs_more() -> None:
+    assert message_tokens(user_message("x" * 400)) - message_tokens(user_message("")) == 100
+    assert part_tokens(Text("x")) == 1
+
+
+def test_a_guess_is_marked_as_one() -> None:
+    usage = estimate_usage(Request("fast", (user_message("x" * 40),)), [Text("x" * 8)])
+    assert usage.estimated
+    assert (usage.input, usage.output) == (14, 2)
