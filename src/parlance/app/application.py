@@ -9,7 +9,7 @@ from parlance.app.providers import Providers, defaults_of, open_providers
 from parlance.app.routing import open_models
 from parlance.app.telemetry import open_observers
 from parlance.config.settings import Settings
-from parlance.doors import ndjson_chat, status, ws_chat
+from parlance.doors import json_rpc, ndjson_chat, status, ws_chat
 from parlance.doors.entrance import Entrance, nowhere
 from parlance.doors.serving import DoorOptions, Serving
 from parlance.engine.ask import EngineOptions
@@ -25,11 +25,21 @@ from parlance.tools.toolbox import Toolbox
 HISTORY_TOKENS = 100_000
 """How much of a connection's conversation is remembered and sent, where the model's own window is not known."""
 
+SHORTEST_GRACE = 0.05
+"""Seconds. The client that a turn was begun for follows it in the next breath, and must not come too late."""
+
 ABOUT = status.About(
     name="Parlance",
     version=__version__,
     status="running",
-    doors={"ws_chat": "/ws/chat", "ndjson_chat": "/chat", "models": "/models", "health": "/health", "ready": "/ready"},
+    doors={
+        "ws_chat": "/ws/chat",
+        "ndjson_chat": "/chat",
+        "json_rpc": "/create_session",
+        "models": "/models",
+        "health": "/health",
+        "ready": "/ready",
+    },
 )
 
 
@@ -70,6 +80,7 @@ async def compose(settings: Settings, *, port: int) -> Application:
         *status.routes(serving, ABOUT),
         *ws_chat.routes(serving),
         *ndjson_chat.routes(serving),
+        *json_rpc.routes(serving),
     ]
     asgi = Entrance(Router(routes, redirect_slashes=False, default=nowhere), opened.gate, start=start, stop=stop)
     return Application(asgi, engine, providers, opened.made_key)
@@ -84,7 +95,7 @@ def _engine_parts(settings: Settings) -> EngineParts:
             parallel_calls=settings.tools.parallel,
             tool_timeout=settings.tools.timeout,
             answer_timeout=settings.tools.wait,
-            live_grace=settings.journal.live_grace,
+            live_grace=max(settings.journal.live_grace, SHORTEST_GRACE),
             live_retention=settings.journal.live_retention,
             live_memory=settings.journal.live_memory,
             turns=settings.limits.turns,

@@ -7,7 +7,7 @@ from parlance.config.default_provider import DEMO
 from parlance.config.sections.providers import DoorSettings
 from parlance.config.settings import Settings
 from parlance.core.provider import HostSpec
-from parlance.doors import ndjson_chat
+from parlance.doors import json_rpc, ndjson_chat
 from parlance.routing.models import DEFAULT_ALIAS, ConfiguredModels, RoutingOptions
 
 log = logging.getLogger(__name__)
@@ -27,18 +27,22 @@ def open_models(settings: Settings, providers: Providers) -> ConfiguredModels:
         door_models=_door_models(settings),
         provider_models={name: spec.default_model for name, spec in providers.specs.items() if spec.default_model},
         unusable=providers.unusable,
-        closed={name: _models_of(spec) for name, spec in providers.specs.items() if spec.models or name == DEMO},
+        closed={
+            name: _models_of(spec, settings) for name, spec in providers.specs.items() if spec.models or name == DEMO
+        },
     )
     return ConfiguredModels(providers.usable, options)
 
 
-def _models_of(spec: HostSpec) -> tuple[str, ...]:
-    """Those the operator lists, and the default, which may stand apart from the list."""
-    return tuple(dict.fromkeys((*spec.models, *((spec.default_model,) if spec.default_model else ()))))
+def _models_of(spec: HostSpec, settings: Settings) -> tuple[str, ...]:
+    """Those the operator lists, and the defaults of the provider and of doors, which may stand apart from the list."""
+    doors = (settings.doors.ndjson_chat, settings.doors.json_rpc)
+    defaults = [spec.default_model, *(door.model for door in doors if door.provider == spec.name)]
+    return tuple(dict.fromkeys((*spec.models, *(model for model in defaults if model))))
 
 
 def _door_models(settings: Settings) -> dict[str, str]:
-    doors = {ndjson_chat.DOOR: settings.doors.ndjson_chat}
+    doors = {ndjson_chat.DOOR: settings.doors.ndjson_chat, json_rpc.DOOR: settings.doors.json_rpc}
     return {door: name for door, own in doors.items() if (name := _name(own)) is not None}
 
 

@@ -3,9 +3,6 @@
 import asyncio
 from collections.abc import Callable
 
-SHORTEST_GRACE = 0.05
-"""Seconds. The client that a turn is begun for follows it in the next breath, and must not come too late."""
-
 
 class Attendance:
     """Calls `abandoned` once nobody has followed for `grace` seconds.
@@ -14,7 +11,7 @@ class Attendance:
     """
 
     def __init__(self, grace: float, abandoned: Callable[[], None]) -> None:
-        self._grace = max(grace, SHORTEST_GRACE)
+        self._grace = grace
         self._abandoned = abandoned
         self._followers = 0
         self._waiting = False
