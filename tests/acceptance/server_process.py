@@ -29,6 +29,7 @@ def clean_environment(folder: Path, settings: Mapping[str, str] | None = None) -
         "PYTHONPATH": str(SOURCE),
         "PYTHONUTF8": "1",
         "PARLANCE_DISCOVERY": "false",
+        "PARLANCE_SERVER__STOP_GRACE": "0.2",
         "COLUMNS": "200",
         **(settings or {}),
     }

@@ -175,7 +175,7 @@ async def test_what_runs_when_its_grace_is_over_ends_incomplete(upstream: Planne
         await in_time(server)
         (ended,) = [line for line in server.log_lines if line["event"] == "turn ended"]
     assert ended.items() >= {"status": "incomplete", "fault": "interrupted"}.items()
-    await upstream.requests[0].gone.wait()
+    await upstream.hung_up()
 
 
 async def in_time(server: ServerProcess) -> None:

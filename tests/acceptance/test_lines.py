@@ -110,7 +110,7 @@ async def test_cancel_ends_the_answer_whole_with_its_status(
         await answer.rest()
     assert answer.lines[-1].items() >= {"done": True, "status": "cancelled"}.items()
     assert answer.whole
-    await upstream.requests[0].gone.wait()
+    await upstream.hung_up()
 
 
 @pytest.mark.requirement("ndjson_chat:cancel:before_first_token")
@@ -118,10 +118,10 @@ async def test_cancel_before_the_first_token(lab_client: httpx.AsyncClient, upst
     upstream.plan(SILENT)
     async with begun(lab_client, "Hello") as answer:
         await answer.until("meta")
-        request = await upstream.arrival()
+        await upstream.arrival()
         await lab_client.post(f"/chat/{answer.turn_id}/cancel")
         assert (await answer.rest()).lines[-1]["status"] == "cancelled"
-    await request.gone.wait()
+    await upstream.hung_up()
 
 
 @pytest.mark.requirement("ndjson_chat:cancel:stale")

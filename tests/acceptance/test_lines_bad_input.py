@@ -55,6 +55,12 @@ async def test_the_problem_names_the_field_at_fault(client: httpx.AsyncClient) -
     assert "$.message" in problem["detail"]
 
 
+@pytest.mark.requirement("ndjson_chat:bad_input")
+async def test_a_model_that_is_not_on_offer_is_404(client: httpx.AsyncClient) -> None:
+    refusal = await client.post("/chat", json={"message": "Hello", "model": "no-such-model"})
+    assert "no-such-model" in problem_of(refusal, 404, "model_not_found")["detail"]
+
+
 @pytest.mark.requirement("ndjson_chat:bad_input:content_type")
 @pytest.mark.parametrize("kind", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data", ""])
 async def test_a_body_of_another_type_is_415(client: httpx.AsyncClient, kind: str) -> None:

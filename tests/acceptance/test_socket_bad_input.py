@@ -151,6 +151,14 @@ async def test_a_model_that_the_host_does_not_have_is_an_error(lab_chat: ChatSoc
     assert "nowhere/no-such" in last["error"]
 
 
+@pytest.mark.requirement("ws_chat:bad_input:model")
+async def test_a_model_that_is_not_on_offer_is_an_error(chat: ChatSocket) -> None:
+    (refusal,) = await chat.ask("Hello", model="no-such-model")
+    assert (refusal["status"], refusal["code"]) == ("error", "model_not_found")
+    assert "no-such-model" in refusal["error"]
+    assert (await chat.ask("Hello"))[-1]["status"] == "complete"
+
+
 @pytest.mark.requirement("ws_chat:limits:requests")
 async def test_one_connection_may_not_run_any_number_of_requests(demo: ServerProcess) -> None:
     async with open_chat(demo) as chat:

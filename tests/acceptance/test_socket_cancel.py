@@ -19,12 +19,12 @@ from tests.acceptance.server_process import ServerProcess, started
 async def test_cancel_before_the_first_token(lab_chat: ChatSocket, upstream: PlannedUpstream) -> None:
     upstream.plan(SILENT)
     request_id = await lab_chat.chat("Hello")
-    request = await upstream.arrival()
+    await upstream.arrival()
     await lab_chat.cancel(request_id)
     frames = await lab_chat.answer(request_id)
     assert statuses(frames) == ["processing", "complete"]
     assert frames[-1]["metadata"]["status"] == "cancelled"
-    await request.gone.wait()
+    await upstream.hung_up()
 
 
 @pytest.mark.requirement("ws_chat:cancel:mid_stream")
@@ -37,7 +37,7 @@ async def test_cancel_in_mid_stream_keeps_what_was_shown(lab_chat: ChatSocket, u
     assert [frame["status"] for frame in rest] == ["complete"]
     assert rest[0]["metadata"]["status"] == "cancelled"
     assert rest[0]["metadata"]["usage"]["estimated"] is True
-    await upstream.requests[0].gone.wait()
+    await upstream.hung_up()
     assert upstream.requests[0].sent_events == 2
     await lab_chat.resume(turn_id=shown[0]["turn_id"], request_id="again")
     assert text_of(await lab_chat.answer("again")) == "one"
@@ -116,7 +116,7 @@ async def test_any_connection_of_the_same_principal_may_cancel(lab: ServerProces
         turn_id = (await first.frames_until(request_id, "text"))[0]["turn_id"]
         await second.send({"action": "cancel", "turn_id": turn_id})
         assert (await first.answer(request_id))[-1]["metadata"]["status"] == "cancelled"
-    await upstream.requests[0].gone.wait()
+    await upstream.hung_up()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -141,7 +141,7 @@ async def test_a_turn_without_any_follower_is_given_up_but_not_while_it_waits_fo
     upstream.plan(PAUSED)
     async with open_chat(hasty) as chat:
         abandoned = (await chat.frames_until(await chat.chat("Hello"), "text"))[0]["turn_id"]
-    await upstream.requests[0].gone.wait()
+    await upstream.hung_up()
 
     upstream.plan(calling(("get_weather", "{}")), saying("I do not know."))
     async with open_chat(hasty) as chat:

@@ -1,5 +1,6 @@
 """Serves the application: sockets, the loop, and uvicorn around them."""
 
+import asyncio
 import gc
 import logging
 import socket
@@ -11,6 +12,7 @@ import uvicorn
 from parlance.app.application import Application, compose
 from parlance.app.telemetry import open_logs
 from parlance.config.settings import Settings
+from parlance.engine.engine import Engine
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +20,12 @@ BACKLOG = 4096
 PING_INTERVAL = 20.0
 PING_TIMEOUT = 25.0
 """Seconds: a socket whose client has gone without a word is noticed within the sum of both."""
+
+FLUSH = 2
+"""Seconds that connections have to take the last of what was said, once all turns have ended."""
+
+POLL = 0.1
+"""Seconds between looks for a second signal while turns are given time to end."""
 
 GC_THRESHOLD = 10_000
 """Allocations between collections: streams make many small objects and hardly any cycles."""
@@ -36,7 +44,8 @@ async def serve(settings: Settings, listener: socket.socket, greet: Callable[[Ap
     try:
         port = int(listener.getsockname()[1])
         application = await compose(settings, port=port)
-        server = _Server(_config(settings, application), lambda: greet(application, port))
+        server = _Server(_config(settings, application), application.engine, settings.server.stop_grace)
+        server.ready = lambda: greet(application, port)
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, 50, 50)
@@ -46,14 +55,27 @@ async def serve(settings: Settings, listener: socket.socket, greet: Callable[[Ap
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    """Lets running turns end, and be told, before it closes a connection; a second signal ends them at once."""
+
+    ready: Callable[[], None]
+
+    def __init__(self, config: uvicorn.Config, engine: Engine, grace: float) -> None:
         super().__init__(config)
-        self._ready = ready
+        self._engine = engine
+        self._grace = grace
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self._ready()
+            self.ready()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        closing = asyncio.create_task(self._engine.close(self._grace))
+        while not closing.done():
+            await asyncio.wait((closing,), timeout=POLL)
+            if self.force_exit:
+                self._engine.interrupt()
+        await super().shutdown(sockets)
 
 
 def _config(settings: Settings, application: Application) -> uvicorn.Config:
@@ -75,7 +97,7 @@ def _config(settings: Settings, application: Application) -> uvicorn.Config:
         proxy_headers=bool(server.trusted_proxies),
         forwarded_allow_ips=list(server.trusted_proxies),
         limit_concurrency=settings.limits.connections,
-        timeout_graceful_shutdown=int(server.stop_grace),
+        timeout_graceful_shutdown=FLUSH,
         ssl_certfile=str(server.tls.cert) if server.tls else None,
         ssl_keyfile=str(server.tls.key) if server.tls else None,
     )
@@ -90,8 +112,6 @@ def run(settings: Settings, greet: Callable[[Application, int], None]) -> None:
     """Bind and serve, on uvloop where there is one. `OSError` when the address can't be bound."""
     listener = bind(settings)
     if sys.platform == "win32":
-        import asyncio
-
         asyncio.run(serve(settings, listener, greet))
     else:
         import uvloop

@@ -33,6 +33,8 @@ def serve(host: str | None, port: str | None, config: Path | None, assignments: 
         place = error.filename or f"{server.host}:{server.port}"
         click.echo(f"Parlance can't start: {place}: {error.strerror or error}.", err=True)
         raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     except ConfigError as error:
         click.echo(error.message, err=True)
         raise SystemExit(2) from None

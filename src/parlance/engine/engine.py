@@ -1,6 +1,7 @@
 """What doors use: start a turn, find it again, and stop them all."""
 
 import asyncio
+import logging
 import time
 from collections import Counter
 
@@ -19,6 +20,11 @@ from parlance.engine.ask import Ask
 from parlance.engine.idempotency import KnownRequests
 from parlance.engine.turn import run_turn
 from parlance.engine.turn_state import EngineParts, Moment, Turn
+
+log = logging.getLogger(__name__)
+
+RESISTANCE = 2.0
+"""Seconds that an interrupted turn may take to end, before the server stops without it."""
 
 
 class Engine:
@@ -88,19 +94,28 @@ class Engine:
         raise TurnNotFound(f"No request {request_id[:80]!r} is running or was kept. Give its turn_id if you have it.")
 
     async def close(self, grace: float = 0.0) -> None:
-        """Take no new turns, give the running ones `grace` seconds, end the rest as `incomplete`, and wait until all
-        have ended.
+        """Take no new turns, give the running ones `grace` seconds, then end the rest as `incomplete`.
+
+        Returns when all have ended, or when one has resisted for `RESISTANCE` seconds: a tool may swallow its cancel.
         """
         self.closing = True
-        running = list(self._running.values())
-        if running and grace > 0:
-            await asyncio.wait(running, timeout=grace)
-        for turn_id in list(self._running):
-            self._turns[turn_id].stop("interrupted")
-        if self._running:
-            await asyncio.wait(list(self._running.values()))
+        await self._wait_for_all(grace)
+        self.interrupt()
+        await self._wait_for_all(RESISTANCE)
+        for turn_id in self._running:
+            log.warning("The turn %s does not end, since a tool or a provider does not let itself be stopped", turn_id)
         for turn_id in list(self._kept):
             self._forget(turn_id)
+
+    def interrupt(self) -> None:
+        """End what runs, now, as `incomplete`."""
+        for turn_id in list(self._running):
+            self._turns[turn_id].stop("interrupted")
+
+    async def _wait_for_all(self, seconds: float) -> None:
+        running = list(self._running.values())
+        if running and seconds > 0:
+            await asyncio.wait(running, timeout=seconds)
 
     def _begun_before(self, ask: Ask) -> Turn | None:
         if ask.idempotency is None:

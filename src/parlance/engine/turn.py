@@ -60,16 +60,17 @@ async def _answer(turn: Turn) -> Finish:
     """Steps and rounds until the model is done. Raises what the provider raises, and `TooManyRounds`."""
     if turn.moment is not None:
         turn.request = msgspec.structs.replace(turn.request, messages=await turn.moment())
-    for _ in range(turn.parts.options.rounds):
+    for left in reversed(range(turn.parts.options.rounds)):
         message = await run_step(turn, await _next_request(turn))
         if message.parts:
             turn.messages.append(message)
         finish = message.finish or "unknown"
         calls = whole_calls(message.parts) if finish == "tool_calls" else ()
-        if calls:
-            turn.messages += await run_calls(turn, calls)
-        elif finish != "continue":
+        if not calls and finish != "continue":
             return finish
+        # Behind the last step nobody would read what the tools return.
+        if calls and left:
+            turn.messages += await run_calls(turn, calls)
     rounds = turn.parts.options.rounds
     raise TooManyRounds(
         f"The model asked for tools {rounds} times without coming to an answer. Ask for less at a time."

@@ -100,7 +100,7 @@ class ConfiguredModels:
         models = self._options.closed.get(provider.name)
         if model and models is not None and model not in models:
             raise ModelNotFound(
-                f"There is no model {name!r}: {provider.name!r} offers {', '.join(models)}. GET /models lists all."
+                f"The provider {provider.name!r} has no model {model!r}. GET /models lists what there is for you."
             )
         return Target(provider, model or await self._default_model(provider))
 

@@ -66,12 +66,12 @@ async def test_a_default_that_can_not_be_used_is_no_default() -> None:
 
 async def test_a_door_may_have_its_own_default_model() -> None:
     settings = settings_of(
-        providers={"lab": LAB, "llm": LAB}, doors={"ndjson_chat": {"provider": "llm", "model": "own"}}
+        providers={"lab": LAB, "llm": LAB}, doors={"ndjson_chat": {"provider": "llm", "model": "m-2"}}
     )
     models = open_models(settings, await providers_of(settings))
     here = await models.resolve(None, LOCAL_ADMIN, door="ndjson_chat")
     there = await models.resolve(None, LOCAL_ADMIN, door="ws_chat")
-    assert (here.provider.name, here.model) == ("llm", "own")
+    assert (here.provider.name, here.model) == ("llm", "m-2")
     assert there.model == "m-1"
 
 

@@ -11,7 +11,7 @@ from parlance.access.authenticate import AccessGate
 from parlance.access.options import AccessOptions
 from parlance.core.provider import Provider
 from parlance.core.tool import Tool
-from parlance.doors import ndjson_chat, status, ws_chat
+from parlance.doors import json_rpc, ndjson_chat, status, ws_chat
 from parlance.doors.entrance import Entrance, nowhere
 from parlance.doors.serving import DoorOptions, Serving
 from parlance.engine.ask import EngineOptions
@@ -41,6 +41,7 @@ class House:
         engine: EngineOptions | None = None,
         doors: DoorOptions | None = None,
         access: AccessOptions | None = None,
+        sessions: SessionLimits | None = None,
         routes: tuple[BaseRoute, ...] = (),
     ) -> None:
         models = FixedModels({"scripted": provider or ScriptedProvider()})
@@ -49,7 +50,12 @@ class House:
         gate = AccessGate(access or AccessOptions())
         serving = Serving(self.engine, models, gate, doors or DoorOptions())
         about = status.About("Parlance", "0", "running", {})
-        own = [*status.routes(serving, about), *ws_chat.routes(serving), *ndjson_chat.routes(serving)]
+        own = [
+            *status.routes(serving, about),
+            *ws_chat.routes(serving),
+            *ndjson_chat.routes(serving),
+            *json_rpc.routes(serving, sessions),
+        ]
         self.app = Entrance(
             Router([*routes, *own], redirect_slashes=False, default=nowhere), gate, start=nothing, stop=nothing
         )

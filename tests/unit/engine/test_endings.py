@@ -3,10 +3,11 @@
 import asyncio
 import logging
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
 
-from parlance.core.deltas import Began, Finished, Opened, Restarted, TextDelta, UsageReported
+from parlance.core.deltas import Began, Delta, Finished, Opened, Restarted, TextDelta, UsageReported
 from parlance.core.errors import (
     HostFailed,
     HostRateLimited,
@@ -18,6 +19,7 @@ from parlance.core.errors import (
 from parlance.core.events import Event, PartClosed, Status, StepEnded, ToolReturned, TurnEnded, TurnStarted, Warned
 from parlance.core.ids import CallId
 from parlance.core.json import JsonObject
+from parlance.core.messages import user_message
 from parlance.core.observers import TurnFacts
 from parlance.core.parts import Text, ToolCall, ToolOutput
 from parlance.core.provider import Notice
@@ -95,6 +97,12 @@ async def test_a_bug_in_a_provider_fails_the_turn_and_tells_no_details(
     assert ending(events).status == "failed"
     assert "hunter2" not in str(ending(events))
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
+
+
+async def test_what_is_no_delta_is_a_bug_and_the_stream_is_closed(caplog: pytest.LogCaptureFixture) -> None:
+    provider = ScriptedProvider([*BEGUN, cast("list[Delta]", [user_message("not a delta")]), [Finished("stop")]])
+    assert ending(await Stage(provider).play()).status == "failed"
+    assert provider.closed == 1
 
 
 async def test_a_bug_in_a_tool_is_a_result_and_the_turn_goes_on(caplog: pytest.LogCaptureFixture) -> None:

@@ -220,6 +220,7 @@ async def test_rounds_are_bounded() -> None:
     assert last.fault is not None
     assert last.fault.code == "too_many_rounds"
     assert len(provider.requests) == 3
+    assert sum(isinstance(event, ToolCalled) for event in events) == 2, "nobody would read what the last call returns"
 
 
 async def test_calls_of_different_rounds_never_share_an_id() -> None:

@@ -102,6 +102,18 @@ async def test_a_provider_that_cannot_be_used_says_why(name: str) -> None:
         await target(name)
 
 
+@pytest.mark.parametrize("name", ["lab/other", "other", "shut"])
+async def test_a_provider_with_a_closed_list_answers_to_no_other_name(name: str) -> None:
+    options = RoutingOptions("lab", closed={"lab": ("qwen3-32b", "fast-one")}, aliases={"shut": "lab/none"})
+    with pytest.raises(ModelNotFound, match="has no model"):
+        await target(name, options=options)
+
+
+@pytest.mark.parametrize("name", ["lab/fast-one", "fast-one", "lab/qwen3-32b", "cloud/anything"])
+async def test_a_closed_list_closes_only_its_own_provider(name: str) -> None:
+    assert await target(name, options=RoutingOptions("lab", closed={"lab": ("qwen3-32b", "fast-one")}))
+
+
 async def test_without_any_provider_the_caller_is_told_what_to_set() -> None:
     nothing = ConfiguredModels({}, RoutingOptions(None, missing="Set LAB_API_KEY."))
     for name in (None, "", "anything", "some/thing"):

@@ -1,12 +1,22 @@
 """We are the server: events into notifications, at most one each, every one with its cursor."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
 from msgspec import Raw
 
 from parlance.core.errors import Fault, ParlanceError
-from parlance.core.events import Event, ReasoningGrew, RefusalGrew, TextGrew, ToolCalled, TurnEnded, Warned
+from parlance.core.events import (
+    Event,
+    ReasoningGrew,
+    RefusalGrew,
+    TextGrew,
+    ToolCalled,
+    ToolReturned,
+    TurnEnded,
+    Warned,
+)
 from parlance.core.ids import Epoch, TurnId
 from parlance.core.snapshot import Snapshot
 from parlance.dialects.chat_request import Params
@@ -91,6 +101,16 @@ class TurnNotices:
             cursor=cursor,
         )
         return _notify("end", told)
+
+
+def unanswered_calls(events: Sequence[Event]) -> list[tuple[int, ToolCalled]]:
+    """The client's calls that have no result yet, with their numbers."""
+    answered = {event.result.call_id for event in events if isinstance(event, ToolReturned)}
+    return [
+        (number, event)
+        for number, event in enumerate(events, 1)
+        if isinstance(event, ToolCalled) and event.runner == "client" and event.call.id not in answered
+    ]
 
 
 def encode_notice(error: ParlanceError, session_id: str) -> str:

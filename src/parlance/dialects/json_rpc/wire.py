@@ -77,7 +77,7 @@ class ResumeParams(Struct, frozen=True):
 class Done(Struct, frozen=True, omit_defaults=True):
     """The result of a method. `ignored` names parameters of `generate` that mean nothing here."""
 
-    status: Literal["processing", "queued", "received", "cancelled", "authenticated", "resumed"]
+    status: Literal["processing", "received", "cancelled", "authenticated", "resumed"]
     task_id: str | None = None
     ignored: list[str] = []
 

@@ -133,7 +133,8 @@ def _ending(ended: TurnEnded, cursor: str) -> list[bytes]:
         fault = ended.fault
         problem = Problem(fault.code, fault.message, fault.retryable, fault.retry_after)
         lines.append(_line(Line(error=problem, cursor=cursor)))
-    lines.append(_line(Line(done=True, status=ended.status, usage=ended.usage, cursor=cursor)))
+    reason = ended.fault.code if ended.fault is not None and not lines else None
+    lines.append(_line(Line(done=True, status=ended.status, reason=reason, usage=ended.usage, cursor=cursor)))
     return lines
 
 
@@ -147,7 +148,7 @@ def _line(line: Line) -> bytes:
 
 
 def _keep_lines_whole(lines: bytes) -> bytes:
-    """JSON lets these three stand as they are, but to many clients, httpx's `iter_lines` among them, each ends a line."""
+    """JSON lets these three stand as they are, but to many clients (httpx's `iter_lines`, for one) each ends a line."""
     if b"\xe2\x80" in lines or b"\xc2\x85" in lines:
         for mark, escape in ((b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"), (b"\xc2\x85", rb"\u0085")):
             lines = lines.replace(mark, escape)

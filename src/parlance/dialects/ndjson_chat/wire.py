@@ -46,6 +46,7 @@ class Line(Struct, frozen=True, omit_defaults=True):
     error: Problem | None = None
     done: bool = False
     status: str | None = None
+    reason: str | None = None
     finish_reason: str | None = None
     usage: Usage | None = None
     cursor: str | None = None

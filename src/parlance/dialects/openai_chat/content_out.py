@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from hashlib import sha256
 from typing import Final
 
+import msgspec
 from msgspec import Raw, Struct
 
 from parlance.core.parts import CacheMark, File, Image, Inline, Kept, Part, Reasoning, Text, ToolCall, Uploaded, Url
@@ -135,8 +136,17 @@ def encode_call(call: ToolCall, to: Listener, *, back: bool) -> WireCall:
     id = encode_call_id(call.id, to.quirks)
     if call.freeform:
         return WireCall(id, "custom", custom=Custom(call.name, call.arguments), extra_content=signed)
-    function = Function(call.name, call.arguments or "{}")
+    function = Function(call.name, call.arguments if _is_object(call.arguments) else "{}")
     return WireCall(id, "function", function=function, extra_content=signed)
+
+
+def _is_object(arguments: str) -> bool:
+    """Hosts parse what they get back. A call whose arguments are none would have the whole history refused."""
+    try:
+        msgspec.json.decode(arguments, type=dict[str, Raw])
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return False
+    return True
 
 
 def encode_call_id(id: str, quirks: frozenset[str]) -> str:

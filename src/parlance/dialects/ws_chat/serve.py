@@ -105,6 +105,7 @@ class TurnFrames:
     def _metadata(self, ended: TurnEnded) -> Metadata:
         return Metadata(
             status=ended.status,
+            reason=ended.fault.code if ended.fault is not None and ended.status == "cancelled" else None,
             model=self._origin.model if self._origin else None,
             provider=self._origin.host if self._origin else None,
             finish_reason=ended.finish,

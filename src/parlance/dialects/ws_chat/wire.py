@@ -45,6 +45,7 @@ class ToolResultPayload(Struct, frozen=True):
 class Metadata(Struct, frozen=True, omit_defaults=True):
     user_message: str | None = None
     status: str | None = None
+    reason: str | None = None
     model: str | None = None
     provider: str | None = None
     finish_reason: str | None = None

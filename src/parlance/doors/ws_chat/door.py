@@ -3,13 +3,9 @@
 from starlette.routing import WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from parlance.core.errors import KeyMissing
-from parlance.core.principal import Principal
+from parlance.doors.accepting import accept_socket
 from parlance.doors.serving import Serving
-from parlance.doors.visit import visit_of
 from parlance.doors.ws_chat.socket import ChatSocket
-
-SUBPROTOCOL = "parlance"
 
 
 def routes(serving: Serving) -> list[WebSocketRoute]:
@@ -23,14 +19,5 @@ class ChatDoor:
         self._serving = serving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        principal: Principal | None = None
-        try:
-            principal = self._serving.principal(scope)
-        except KeyMissing:
-            # A page can set no headers, so this is not yet the end.
-            principal = None
-        await receive()
-        visit_of(scope).begun = True
-        offered = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
-        await send({"type": "websocket.accept", "subprotocol": offered})
+        principal = await accept_socket(self._serving, scope, receive, send)
         await ChatSocket(self._serving, receive, send).serve(principal)

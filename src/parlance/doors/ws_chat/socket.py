@@ -16,7 +16,6 @@ from parlance.core.errors import (
     UnsupportedMediaType,
 )
 from parlance.core.ids import TurnId, uuid7
-from parlance.core.journal import Follower
 from parlance.core.principal import Principal
 from parlance.core.snapshot import fold_snapshot
 from parlance.core.trace import tracing
@@ -33,6 +32,7 @@ from parlance.dialects.ws_chat.commands import (
 )
 from parlance.dialects.ws_chat.serve import TurnFrames, encode_authenticated, encode_error
 from parlance.doors.serving import Serving, place_of
+from parlance.doors.telling import Telling
 from parlance.engine.ask import Ask
 from parlance.engine.conversation import Conversation
 from parlance.engine.idempotency import Idempotency
@@ -54,10 +54,8 @@ class ChatSocket:
         self._send = send
         self._principal: Principal | None = None
         self._conversation = Conversation(serving.options.history_tokens)
-        self._running: set[str] = set()
+        self._telling = Telling(send, self._encode_cut)
         self._asked: dict[str, TurnId] = {}
-        self._followers: set[Follower] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def serve(self, principal: Principal | None) -> None:
         """Until the client leaves. Its live turns go on without it; None: it still has to say who it is."""
@@ -69,10 +67,7 @@ class ChatSocket:
             # The server's way to say that the client went away while something was sent to it.
             log.debug("A client left in the middle of a frame")
         finally:
-            for follower in tuple(self._followers):
-                follower.close()
-            if self._tasks:
-                await asyncio.wait(self._tasks)
+            await self._telling.close()
 
     async def _obey_all(self) -> None:
         while (text := await self._next_frame()) is not None:
@@ -182,49 +177,24 @@ class ChatSocket:
         return engine.find_request(request_id, self._who)
 
     def _check_free(self, request_id: str) -> None:
-        if request_id in self._running:
+        if request_id in self._telling:
             raise RequestIdInUse(
                 f"The request {request_id!r} is running on this socket, and goes on. Choose another id for a new one."
             )
-        if len(self._running) >= MAX_REQUESTS:
+        if len(self._telling) >= MAX_REQUESTS:
             raise Overloaded(f"{MAX_REQUESTS} requests run on this socket, which is the limit.", retry_after=1)
 
     def _follow(self, turn: Turn, request_id: str, after: int, params: Params) -> None:
-        self._running.add(request_id)
         self._asked[request_id] = turn.id
-        task = asyncio.create_task(self._tell(turn, request_id, after, params))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._telling.begin(request_id, turn, after, TurnFrames(request_id, turn.id, turn.log.epoch, params))
 
-    async def _tell(self, turn: Turn, request_id: str, after: int, params: Params) -> None:
-        frames = TurnFrames(request_id, turn.id, turn.log.epoch, params)
-        said = turn.log.read()[: after - 1 if turn.ended and after == turn.log.head else after]
-        for number, event in enumerate(said, 1):
-            frames.encode(number, event)
-        try:
-            with turn.followed(len(said)) as follower:
-                self._followers.add(follower)
-                await self._tell_batches(frames, follower)
-                self._followers.discard(follower)
-        except SlowFollower as error:
-            await self._say(encode_error(error, None, rejected=request_id))
-            await self._send({"type": "websocket.close", "code": 1013, "reason": error.code})
-        except OSError:
-            log.debug("A client left while it was told a turn")
-        finally:
-            self._running.discard(request_id)
-
-    async def _tell_batches(self, frames: TurnFrames, follower: Follower) -> None:
-        async for batch in follower:
-            for number, event in enumerate(batch.events, batch.first):
-                frame = frames.encode(number, event)
-                if frame is not None:
-                    await self._say(frame)
+    def _encode_cut(self, error: SlowFollower, request_id: str) -> str:
+        return encode_error(error, None, rejected=request_id)
 
     async def _refuse(self, error: ParlanceError, request_id: str | None) -> None:
         """An error that ends no request. One that still runs must not be named as if it had ended."""
         log.info("Refused a frame: %s", error.code)
-        running = request_id is not None and request_id in self._running
+        running = request_id is not None and request_id in self._telling
         await self._say(encode_error(error, None if running else request_id, rejected=request_id if running else None))
 
     async def _say(self, frame: str) -> None:

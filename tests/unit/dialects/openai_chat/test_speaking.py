@@ -148,6 +148,12 @@ def test_arguments_stay_the_text_they_were() -> None:
     assert json.loads(json.dumps(told[0]["tool_calls"]))[0]["function"]["arguments"] == exact
 
 
+@pytest.mark.parametrize("arguments", ["{", "[1]", "Oslo", '{"a":\ud83d}'])
+def test_arguments_that_are_no_object_do_not_spoil_the_history_they_are_in(arguments: str) -> None:
+    told = messages(message("assistant", call("1", arguments=arguments)), message("tool", result("1")))
+    assert json.loads(json.dumps(told[0]["tool_calls"]))[0]["function"]["arguments"] == "{}"
+
+
 def test_a_call_without_arguments_is_told_with_an_empty_object() -> None:
     told = messages(message("assistant", call("1", arguments="")), message("tool", result("1")))
     assert json.loads(json.dumps(told[0]["tool_calls"]))[0]["function"]["arguments"] == "{}"

@@ -1,0 +1,57 @@
+"""Makes sessions, and lets sockets in to them."""
+
+import msgspec
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import Receive, Scope, Send
+
+from parlance.core.principal import Caller
+from parlance.dialects.json_rpc.commands import decode_opening
+from parlance.dialects.json_rpc.wire import SessionMade
+from parlance.doors.accepting import accept_socket
+from parlance.doors.http import answer_json, read_json_body
+from parlance.doors.json_rpc.session import DOOR as DOOR
+from parlance.doors.json_rpc.sessions import SessionLimits, Sessions
+from parlance.doors.json_rpc.socket import RpcSocket
+from parlance.doors.serving import Serving
+from parlance.doors.visit import visit_of
+
+
+def routes(serving: Serving, limits: SessionLimits | None = None) -> list[BaseRoute]:
+    """Comes behind the routes of other sockets below `/ws/`: every name that is not taken is a session's."""
+    sessions = Sessions(limits or SessionLimits(history_tokens=serving.options.history_tokens))
+    return [
+        Route("/create_session", _CreateSession(serving, sessions), methods=["POST"]),
+        WebSocketRoute("/ws/{session_id}", _Connect(serving, sessions)),
+    ]
+
+
+class _CreateSession:
+    def __init__(self, serving: Serving, sessions: Sessions) -> None:
+        self._serving = serving
+        self._sessions = sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        principal, visit = self._serving.principal(scope), visit_of(scope)
+        body = b""
+        if _has_body(visit.caller):
+            body = await read_json_body(visit, receive, self._serving.options.body)
+        session = self._sessions.create(principal, decode_opening(body))
+        await answer_json(send, visit, msgspec.json.encode(SessionMade(session.id)))
+
+
+class _Connect:
+    def __init__(self, serving: Serving, sessions: Sessions) -> None:
+        self._serving = serving
+        self._sessions = sessions
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        principal = await accept_socket(self._serving, scope, receive, send)
+        name = scope["path_params"]["session_id"]
+        socket = RpcSocket(self._serving, self._sessions, name, receive, send)
+        await socket.serve(principal, visit_of(scope).request_id)
+
+
+def _has_body(caller: Caller) -> bool:
+    """A request without a body need not say of which type it is."""
+    headers = caller.headers
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers

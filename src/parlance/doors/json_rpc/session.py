@@ -1,0 +1,127 @@
+"""One session: its history, its turns in order, and the sockets that are told them."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+from msgspec import Struct
+
+from parlance.core.errors import Overloaded, TurnRunning
+from parlance.core.ids import TurnId
+from parlance.core.messages import Message
+from parlance.core.principal import Principal
+from parlance.dialects.chat_request import Params
+from parlance.dialects.json_rpc.commands import Generate, Opening
+from parlance.engine.ask import Ask
+from parlance.engine.conversation import Conversation
+from parlance.engine.engine import Engine
+from parlance.engine.turn_state import Turn
+
+DOOR = "json_rpc"
+MAX_QUEUE = 16
+
+
+class Task(Struct, frozen=True):
+    """A turn, and what of it its client wants to see."""
+
+    turn: Turn
+    params: Params
+
+
+class Listener(Protocol):
+    """A socket of the session."""
+
+    def follow(self, task: Task) -> None: ...
+
+
+class Session:
+    """Its turns run one after the other. `listeners` are its open sockets, `tasks` its turns that have not ended.
+
+    `unheard` are the turns that ended while no socket was open, the newest last.
+    """
+
+    def __init__(self, session_id: str, principal: Principal, opening: Opening, history_tokens: int) -> None:
+        self.id = session_id
+        self.principal = principal
+        self.listeners: set[Listener] = set()
+        self.tasks: list[Task] = []
+        self.unheard: list[TurnId] = []
+        self._opening = opening
+        self._conversation = Conversation(history_tokens)
+        self._admission = asyncio.Lock()
+
+    @property
+    def idle(self) -> bool:
+        return not (self.listeners or self.tasks)
+
+    @property
+    def current(self) -> Turn | None:
+        """The turn that runs or waits now, or is about to end."""
+        return next((task.turn for task in self.tasks if not task.turn.ended), None)
+
+    async def begin(self, engine: Engine, generate: Generate, request_id: str) -> Task:
+        """Answer what is asked.
+
+        A turn that only waits for the client ends; behind one that runs, a session made with `queue` lets it wait, any
+        other raises `TurnRunning`. Raises also `Overloaded` and what `Engine.start` raises; nothing has changed then.
+        """
+        async with self._admission:
+            self._check_free()
+            tools = self._opening.tools if generate.tools is None else generate.tools
+            request = msgspec.structs.replace(generate.request, tools=tools)
+            before = [task.turn for task in self.tasks]
+            ask = Ask(self.principal, DOOR, request_id, request, generate.input)
+            turn = await engine.start(ask, moment := _Moment(self._conversation, generate, before))
+            moment.turn = turn
+            if self.current is not None and self.current.waiting:
+                self.current.stop("superseded")
+            task = Task(turn, generate.params)
+            self.tasks.append(task)
+            turn.then(self._ending(task))
+            return task
+
+    def _check_free(self) -> None:
+        busy = [task for task in self.tasks if task.turn.stopping is None and not task.turn.waiting]
+        if busy and not self._opening.queues:
+            raise TurnRunning(
+                f"The task {busy[0].turn.id} is running. Wait for its end or cancel it, or make the session with "
+                '{"queue": true}.'
+            )
+        if len(busy) > MAX_QUEUE:
+            raise Overloaded(f"{MAX_QUEUE} messages wait in this session, which is the limit.", retry_after=1)
+
+    def _ending(self, task: Task) -> Callable[[], None]:
+        def ended() -> None:
+            self.tasks.remove(task)
+            if not self.listeners:
+                self.unheard.append(task.turn.id)
+            # Makes the ended turn history, so that its events need not be held.
+            self._conversation.history()
+
+        return ended
+
+
+class _Moment:
+    """When a turn of the session may begin, and on which history."""
+
+    def __init__(self, conversation: Conversation, generate: Generate, before: list[Turn]) -> None:
+        self.turn: Turn | None = None
+        self._conversation = conversation
+        self._generate = generate
+        self._before = before
+
+    async def __call__(self) -> tuple[Message, ...]:
+        # Of those before it one may be cancelled while it still waits, so the last one's end is not enough.
+        for turn in self._before:
+            await turn.finished()
+        self._before = []
+        given = self._generate.request.messages
+        if self._generate.replaces:
+            self._conversation.replace(given[:-1] if self._generate.input is not None else given)
+            messages = given
+        else:
+            messages = (*self._conversation.history(), *given)
+        if self.turn is not None:
+            self._conversation.accept(self.turn)
+        return messages

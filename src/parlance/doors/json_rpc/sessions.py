@@ -1,0 +1,87 @@
+"""All sessions, in memory: made, found again by their principal, and forgotten when nobody needs them."""
+
+import asyncio
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from msgspec import Struct
+
+from parlance.core.errors import Overloaded, SessionNotFound
+from parlance.core.principal import Principal
+from parlance.dialects.json_rpc.commands import Opening
+from parlance.doors.json_rpc.session import Listener, Session
+
+
+class SessionLimits(Struct, frozen=True):
+    """`idle`: seconds that a session is kept without an open socket."""
+
+    idle: float = 86_400.0
+    per_principal: int = 1_000
+    history_tokens: int = 100_000
+
+
+class Sessions:
+    """A principal's sessions stand in the order in which they were left."""
+
+    def __init__(self, limits: SessionLimits) -> None:
+        self._limits = limits
+        self._of: dict[Principal, dict[str, Session]] = {}
+        self._expiries: dict[str, asyncio.TimerHandle] = {}
+
+    def create(self, principal: Principal, opening: Opening) -> Session:
+        """A new session. Where there are too many, the one that was left alone the longest goes; `Overloaded` when all
+        are in use.
+        """
+        own = self._of.setdefault(principal, {})
+        if len(own) >= self._limits.per_principal:
+            self._make_room(own)
+        session = Session(secrets.token_hex(16), principal, opening, self._limits.history_tokens)
+        own[session.id] = session
+        self._expire_later(session)
+        return session
+
+    def find(self, session_id: str, principal: Principal) -> Session:
+        """`SessionNotFound` also for one that is another principal's."""
+        session = self._of.get(principal, {}).get(session_id)
+        if session is None:
+            raise SessionNotFound(
+                f"There is no session {session_id[:80]!r}. Make one by POST /create_session; it is kept for "
+                f"{self._limits.idle:g} s after its last connection."
+            )
+        return session
+
+    @contextmanager
+    def visited(self, session: Session, listener: Listener) -> Iterator[None]:
+        """While a socket is open the session is kept."""
+        session.listeners.add(listener)
+        if session.id in self._expiries:
+            self._expiries.pop(session.id).cancel()
+        try:
+            yield
+        finally:
+            session.listeners.discard(listener)
+            if not session.listeners:
+                own = self._of[session.principal]
+                own[session.id] = own.pop(session.id)
+                self._expire_later(session)
+
+    def _make_room(self, own: dict[str, Session]) -> None:
+        left_alone = next((session for session in own.values() if session.idle), None)
+        if left_alone is None:
+            raise Overloaded(
+                f"{len(own)} sessions of this key are in use, which is the limit. Close a connection first.",
+                retry_after=1,
+            )
+        self._forget(left_alone)
+
+    def _expire_later(self, session: Session) -> None:
+        loop = asyncio.get_running_loop()
+        self._expiries[session.id] = loop.call_later(self._limits.idle, self._forget, session)
+
+    def _forget(self, session: Session) -> None:
+        self._expiries.pop(session.id).cancel()
+        own = self._of[session.principal]
+        del own[session.id]
+        if not own:
+            del self._of[session.principal]
