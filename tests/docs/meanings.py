@@ -10,7 +10,7 @@ SETTINGS: Mapping[str, str] = {
     "server.tls.key": "File with the certificate's private key.",
     "server.root_path": "Path under which a reverse proxy serves Parlance.",
     "server.trusted_proxies": "Addresses of reverse proxies whose `X-Forwarded-*` headers are believed.",
-    "server.stop_grace": "Seconds that running turns get to end when the server stops. Those that don't end are told as `incomplete`.",
+    "server.stop_grace": "Seconds that running turns get to end when the server stops. The rest end `incomplete`.",
     "server.ws.history": "`connection`: a WebSocket remembers its conversation. `none`: every request stands alone.",
     "providers.*.host": "A row of the catalogue. Unset: the one that has the provider's own id.",
     "providers.*.base_url": "Address of the API, up to and with its `/v1`. Unset: the catalogue's.",

@@ -13,6 +13,7 @@ from parlance.core.provider import Provider
 from parlance.core.tool import Tool
 from parlance.doors import json_rpc, ndjson_chat, status, ws_chat
 from parlance.doors.entrance import Entrance, nowhere
+from parlance.doors.json_rpc.sessions import SessionLimits
 from parlance.doors.serving import DoorOptions, Serving
 from parlance.engine.ask import EngineOptions
 from parlance.engine.engine import Engine
