@@ -29,7 +29,6 @@ def clean_environment(folder: Path, settings: Mapping[str, str] | None = None) -
         "PYTHONPATH": str(SOURCE),
         "PYTHONUTF8": "1",
         "PARLANCE_DISCOVERY": "false",
-        "PARLANCE_SERVER__STOP_GRACE": "0.2",
         "COLUMNS": "200",
         **(settings or {}),
     }
@@ -75,7 +74,8 @@ class ServerProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "parlance", "serve", "--port", "0", *self._arguments],
                 cwd=self.folder,
-                env=clean_environment(self.folder, self._settings),
+                # A test that leaves a turn running must not wait for it.
+                env=clean_environment(self.folder, {"PARLANCE_SERVER__STOP_GRACE": "0.2", **(self._settings or {})}),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
