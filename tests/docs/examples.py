@@ -58,8 +58,8 @@ class Reader:
                 match_lines(text.splitlines(), self._serving().greeting, self._names)
             case _, "output":
                 match_lines(text.splitlines(), self._output, self._names)
-            case _, "socket":
-                self._talk(text)
+            case "text", _:
+                self._talk(text, self._names.put_into(block.argument("socket") or "/ws/chat"))
             case _:
                 self._write(block.argument("file") or "", text)
 
@@ -130,8 +130,9 @@ class Reader:
         if server is not None:
             server.__exit__()
 
-    def _talk(self, text: str) -> None:
-        with connect(self._serving().socket_address, proxy=None, open_timeout=SECONDS) as connection:
+    def _talk(self, text: str, path: str) -> None:
+        address = f"ws://127.0.0.1:{self._serving().port}{path}"
+        with connect(address, proxy=None, open_timeout=SECONDS) as connection:
             skipping = False
             for line in text.splitlines():
                 words = line[1:].strip()

@@ -1,9 +1,9 @@
 """The fenced blocks of a page, and what their first line says is to be done with each. Running them lives elsewhere.
 
 Behind the language stands the task: nothing (it is run, or read, as its language says), `output` (of the block before
-it), `greeting` (what the server prints at its start), `socket` (a conversation at the WebSocket chat), `serve`
-(settings for the server that the next blocks talk to), `file=PATH`, `edit=PATH`, `exit=N` (the exit code to expect), or
-`not run: WHY`.
+it), `greeting` (what the server prints at its start), `socket` (a conversation at the WebSocket chat), `socket=PATH`
+(at another door), `serve` (settings for the server that the next blocks talk to), `file=PATH`, `edit=PATH`, `exit=N`
+(the exit code to expect), or `not run: WHY`.
 """
 
 import re
@@ -19,7 +19,7 @@ RUN = {
     "diff": ("edit=",),
     "json": ("output",),
     "ndjson": ("output",),
-    "text": ("output", "greeting", "socket"),
+    "text": ("output", "greeting", "socket", "socket="),
 }
 """By language, the tasks that are carried out. Plain `text` is a picture, and stands for itself."""
 

@@ -17,6 +17,7 @@ from parlance.dialects.openai_chat.quirks import QUIRKS
 from parlance.providers import demo_script
 from parlance.providers.catalog import HOSTS, HostRow
 from parlance.providers.languages import LANGUAGES
+from parlance.telemetry.figures import FIGURES
 from tests.docs.meanings import ERRORS, EVENTS, SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -149,6 +150,11 @@ def events_table() -> str:
     return encode_table(("Event", "Fields", "Meaning"), rows)
 
 
+def metrics_table() -> str:
+    rows = [(code(figure.name), figure.kind, codes(figure.labels), figure.meaning) for figure in FIGURES]
+    return encode_table(("Metric", "Kind", "Labels", "Meaning"), rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "demo": demo_table,
     "settings": settings_table,
@@ -158,4 +164,5 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "hosts": hosts_table,
     "quirks": quirks_table,
     "events": events_table,
+    "metrics": metrics_table,
 }

@@ -38,6 +38,17 @@ class Batch(Struct, frozen=True):
     events: Sequence[Event]
 
 
+class Readership(Struct, frozen=True):
+    """How a journal is being read: followers that are there, the events that they have not taken yet (of all together,
+    and of the one furthest behind), and how many were cut since the start.
+    """
+
+    followers: int
+    behind: int
+    most_behind: int
+    cut: int
+
+
 class Follower(Protocol):
     """One reader of a log: each event behind its starting point once, in order, until `TurnEnded` or `close`.
 
@@ -103,3 +114,5 @@ class Journal(Protocol):
     def drop(self, turn: TurnId) -> None:
         """Forget an ended turn's log."""
         ...
+
+    def readership(self) -> Readership: ...

@@ -151,6 +151,25 @@ def output_text(result: ToolResult) -> str:
     return "\n".join(part.text if isinstance(part, Text) else f"[{_label(part)}]" for part in result.output)
 
 
+def part_size(part: Part) -> int:
+    """What a part carries, in characters or bytes: about what it costs to keep."""
+    match part:
+        case Text(text=text) | Refusal(text=text) | Reasoning(text=text):
+            return len(text)
+        case ToolCall(arguments=arguments):
+            return len(arguments)
+        case ToolResult(output=str() as output):
+            return len(output)
+        case ToolResult(output=parts):
+            return sum(map(part_size, parts))
+        case Image(source=Inline(data=data)) | File(source=Inline(data=data)):
+            return len(data)
+        case Kept(data=data):
+            return len(bytes(data))
+        case _:
+            return 0
+
+
 def _label(part: Image | File) -> str:
     kind = "image" if isinstance(part, Image) else "file"
     return " ".join(word for word in (kind, part.name, part.media_type) if word)

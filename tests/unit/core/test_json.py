@@ -90,6 +90,35 @@ def test_brackets_beside_each_other_or_in_texts_are_no_depth() -> None:
     assert decode_json(json.dumps(wide), object) == wide
 
 
+def depth_of(value: object) -> int:
+    match value:
+        case list():
+            return 1 + max(map(depth_of, value), default=0)
+        case dict():
+            return 1 + max(map(depth_of, value.values()), default=0)
+        case _:
+            return 0
+
+
+@given(
+    st.recursive(
+        st.none() | st.text(alphabet='[]{}"\\a'),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(alphabet='[]{}"\\a'), inner),
+    ),
+    st.integers(MAX_DEPTH - 6, MAX_DEPTH),
+)
+def test_only_what_is_deeper_than_the_bound_is_refused_whatever_its_texts_hold(value: object, wrapped: int) -> None:
+    # Enough brackets beside it for the closer look.
+    text = "[" * wrapped + json.dumps([value, [[]] * MAX_DEPTH]) + "]" * wrapped
+    deep = wrapped + 1 + max(depth_of(value), 2) > MAX_DEPTH
+    try:
+        decode_json(text, object)
+    except InvalidRequest:
+        assert deep
+    else:
+        assert not deep
+
+
 @given(st.binary() | st.text(alphabet='{}[]"\\,:a1ud8', max_size=400).map(str.encode))
 def test_any_bytes_are_a_value_or_a_request_error(data: bytes) -> None:
     try:

@@ -3,12 +3,13 @@
 import asyncio
 
 from parlance.core.errors import HostFailed
-from parlance.core.messages import Message
+from parlance.core.messages import Message, system_message, user_message
 from parlance.engine.conversation import Conversation
 from parlance.engine.estimate import message_tokens
 from parlance.engine.turn_state import Turn
 from parlance.testing.clock import settle
 from parlance.testing.provider import Act, ScriptedProvider, answering
+from tests.probes.leaks import LeakProbe
 from tests.turns.stage import Stage, ended
 
 PLENTY = 10_000
@@ -107,3 +108,22 @@ async def test_history_outlasts_the_turns_that_the_engine_forgot() -> None:
     await settle()
     await stage.engine.close()
     assert texts(conversation.history()) == ["question", "Hello there!"]
+
+
+async def test_messages_that_are_given_stand_for_what_was_said(leak_probe: LeakProbe) -> None:
+    conversation = Conversation(PLENTY)
+    await talk(conversation, "one")
+    given = (system_message("Be brief."), user_message("a"), user_message("b"))
+    conversation.replace(given)
+    assert conversation.history() == given
+    await talk(conversation, "two")
+    assert texts(conversation.history()) == ["Be brief.", "a", "b", "0", "two"]
+    conversation.replace(())
+    assert conversation.history() == ()
+
+
+async def test_of_given_messages_the_oldest_turns_are_forgotten_first_and_the_system_message_never() -> None:
+    given = (user_message("old"), system_message("Be brief."), user_message("older" * 100), user_message("new"))
+    conversation = Conversation(sum(map(message_tokens, given)) - message_tokens(given[0]) - message_tokens(given[2]))
+    conversation.replace(given)
+    assert texts(conversation.history()) == ["Be brief.", "new"]

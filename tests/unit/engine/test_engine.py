@@ -19,7 +19,8 @@ from parlance.engine.ask import Ask, EngineOptions
 from parlance.engine.idempotency import Idempotency
 from parlance.testing.clock import settle
 from parlance.testing.models import FixedModels
-from parlance.testing.provider import ScriptedProvider, answering
+from parlance.testing.provider import ScriptedProvider, answering, calling
+from parlance.tools.from_function import tool_from_function
 from tests.turns.stage import Stage, asked, ended, of
 
 ACME = Principal("subtenant", KeyId("acme-key"), "acme")
@@ -165,7 +166,7 @@ async def test_an_ended_turn_is_kept_for_its_retention() -> None:
 
 
 async def test_the_oldest_ended_turns_give_way_when_memory_is_full() -> None:
-    stage = Stage(ScriptedProvider(answering("x" * 10_000)), options=EngineOptions(live_memory=45_000))
+    stage = Stage(ScriptedProvider(answering("x" * 10_000)), options=EngineOptions(live_memory=110_000))
     turns = []
     for _ in range(5):
         turns.append(await stage.start())
@@ -175,6 +176,25 @@ async def test_the_oldest_ended_turns_give_way_when_memory_is_full() -> None:
     assert kept[-1]
     assert not kept[0]
     assert kept == sorted(kept)
+    await stage.engine.close()
+
+
+async def test_what_ended_turns_were_asked_and_what_their_tools_returned_counts_as_memory_too() -> None:
+    def look_up() -> str:
+        """Much text."""
+        return "x" * 50_000
+
+    provider = ScriptedProvider(calling(("look_up", "{}")), answering("done"))
+    stage = Stage(provider, tool_from_function(look_up), options=EngineOptions(live_memory=100_000))
+    first = await stage.start("y" * 40_000)
+    await ended(first)
+    await settle()
+    assert stage.engine.find(first.id, LOCAL_ADMIN) is first
+    second = await stage.start("z" * 40_000)
+    await ended(second)
+    await settle()
+    with pytest.raises(TurnNotFound):
+        stage.engine.find(first.id, LOCAL_ADMIN)
     await stage.engine.close()
 
 

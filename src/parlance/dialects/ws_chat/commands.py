@@ -95,9 +95,12 @@ def decode_command(frame: str) -> Command:
 def _readable_id(frame: str) -> str | None:
     """The standard library's decoder is the more lenient one: it reads what holds half a character, or NaN."""
     try:
-        return msgspec.convert(json.loads(frame), _OnlyId).request_id
+        request_id = msgspec.convert(json.loads(frame), _OnlyId).request_id
+        # The refusal bears it, and no frame can hold half a character.
+        (request_id or "").encode()
     except (msgspec.ValidationError, ValueError, RecursionError):
         return None
+    return request_id
 
 
 def _decode_action(envelope: Envelope) -> Command:

@@ -79,6 +79,7 @@ def test_a_key_is_read_and_nowhere_shown() -> None:
         ("[1]", InvalidRequest, None),
         ('{"action":"chat","request_id":"r","payload":{"text":"\\ud83d"}}', InvalidJson, "r"),
         ('{"action":"chat","request_id":"r","payload":{"text":NaN}}', InvalidJson, "r"),
+        ('{"action":"chat","request_id":"\\ud83d","payload":{"text":"Hi"}}', InvalidJson, None),
         ('{"action":"chat","request_id":"r","payload":{}}', InvalidRequest, "r"),
         ('{"action":"fly","request_id":"r"}', UnknownAction, "r"),
         ('{"action":"chat","request_id":{},"payload":{"text":"Hi"}}', InvalidRequest, None),
