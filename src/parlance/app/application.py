@@ -6,10 +6,11 @@ from starlette.routing import BaseRoute, Router
 from parlance import __version__
 from parlance.app.access import open_gate
 from parlance.app.providers import Providers, defaults_of, open_providers
-from parlance.app.routing import open_models
+from parlance.app.routing import named_models, open_models
 from parlance.app.telemetry import open_observers
 from parlance.config.settings import Settings
-from parlance.doors import json_rpc, ndjson_chat, status, ws_chat
+from parlance.core.observers import TurnObserver
+from parlance.doors import json_rpc, metrics, ndjson_chat, status, ws_chat
 from parlance.doors.entrance import Entrance, nowhere
 from parlance.doors.serving import DoorOptions, Serving
 from parlance.engine.ask import EngineOptions
@@ -19,6 +20,7 @@ from parlance.engine.prepare.provider_defaults import ProviderDefaults
 from parlance.engine.turn_state import EngineParts
 from parlance.journal.memory import MemoryJournal
 from parlance.net.egress import Egress
+from parlance.telemetry.metrics import Metrics
 from parlance.tools.builtin import BUILTINS
 from parlance.tools.toolbox import Toolbox
 
@@ -39,6 +41,7 @@ ABOUT = status.About(
         "models": "/models",
         "health": "/health",
         "ready": "/ready",
+        "metrics": "/metrics",
     },
 )
 
@@ -58,7 +61,8 @@ async def compose(settings: Settings, *, port: int) -> Application:
     egress = Egress()
     providers = await open_providers(settings, egress, own_port=port)
     models = open_models(settings, providers)
-    engine = Engine(models, Toolbox(BUILTINS), MemoryJournal(), _engine_parts(settings))
+    figures, journal = Metrics(named_models(settings, providers)), MemoryJournal()
+    engine = Engine(models, Toolbox(BUILTINS), journal, _engine_parts(settings, figures.turns))
     options = DoorOptions(
         body=settings.limits.body,
         keeps_history=settings.server.ws.history != "none",
@@ -67,28 +71,31 @@ async def compose(settings: Settings, *, port: int) -> Application:
     serving = Serving(engine, models, opened.gate, options)
 
     async def start() -> None:
-        """Nothing waits for the server to listen."""
+        figures.begin()
 
     async def stop() -> None:
         # The server has waited for its answers already; what still runs has nobody left to hear it.
         await engine.close()
+        figures.end()
         for provider in providers.usable.values():
             await provider.close()
         await egress.close()
 
     routes: list[BaseRoute] = [
         *status.routes(serving, ABOUT),
+        *metrics.routes(serving, figures.expose),
         *ws_chat.routes(serving),
         *ndjson_chat.routes(serving),
         *json_rpc.routes(serving),
     ]
     asgi = Entrance(Router(routes, redirect_slashes=False, default=nowhere), opened.gate, start=start, stop=stop)
+    figures.watch(journal.readership, lambda: asgi.open)
     return Application(asgi, engine, providers, opened.made_key)
 
 
-def _engine_parts(settings: Settings) -> EngineParts:
+def _engine_parts(settings: Settings, turn_metrics: TurnObserver) -> EngineParts:
     return EngineParts(
-        observer=open_observers(),
+        observer=open_observers(turn_metrics),
         preparers=(ProviderDefaults(defaults_of(settings)), HistoryBudget(HISTORY_TOKENS)),
         options=EngineOptions(
             rounds=settings.tools.rounds,

@@ -34,6 +34,22 @@ def open_models(settings: Settings, providers: Providers) -> ConfiguredModels:
     return ConfiguredModels(providers.usable, options)
 
 
+def named_models(settings: Settings, providers: Providers) -> set[str]:
+    """The names for models that the operator gives, each as `provider/name`; routes bear their first model's provider.
+
+    Not all that can be asked for: a provider without a list takes any name that its host knows.
+    """
+    named = {f"{name}/{model}" for name, spec in providers.specs.items() for model in _models_of(spec, settings)}
+    routes = {name: route.route[0] for name, route in settings.models.routes.items()}
+    if settings.models.default:
+        routes[DEFAULT_ALIAS] = settings.models.default
+    for name, first in routes.items():
+        known = first.partition("/")[0] in providers.specs and "/" in first
+        model = first if known else f"{providers.default.provider}/{first}"
+        named |= {model, f"{model.partition('/')[0]}/{name}"}
+    return named
+
+
 def _models_of(spec: HostSpec, settings: Settings) -> tuple[str, ...]:
     """Those the operator lists, and the defaults of the provider and of doors, which may stand apart from the list."""
     doors = (settings.doors.ndjson_chat, settings.doors.json_rpc)

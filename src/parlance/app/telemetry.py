@@ -25,9 +25,10 @@ def open_logs(settings: Settings) -> Logs:
     return set_up_logs(options, Redactor(secrets_of(settings)))
 
 
-def open_observers() -> ObserverList:
+def open_observers(*others: TurnObserver) -> ObserverList:
     """Those who watch every turn, in the order they are told. A new one is its file and a line here."""
     observers: list[TurnObserver] = [
         TurnLog(),
+        *others,
     ]
     return ObserverList(observers)

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 from starlette.exceptions import HTTPException
@@ -23,13 +24,17 @@ _CLIENT_ID = re.compile(r"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 class Entrance:
-    """The ASGI application: the doors behind `router`, and what happens at start and stop."""
+    """The ASGI application: the doors behind `router`, and what happens at start and stop.
+
+    `open` counts what has come in and not gone, by ASGI's word for its kind: `http` requests and `websocket`s.
+    """
 
     def __init__(self, router: ASGIApp, gate: Gate, *, start: Hook, stop: Hook) -> None:
         self._router = router
         self._gate = gate
         self._start = start
         self._stop = stop
+        self.open = Counter(http=0, websocket=0)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -42,8 +47,12 @@ class Entrance:
         put_visit(scope, visit)
         # Without an application of its own Starlette's router answers 404 and 405 as plain text, past us.
         scope["app"] = self
-        with tracing(request=request_id):
-            await self._admit(scope, receive, send, visit)
+        self.open[scope["type"]] += 1
+        try:
+            with tracing(request=request_id):
+                await self._admit(scope, receive, send, visit)
+        finally:
+            self.open[scope["type"]] -= 1
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> None:
         try:

@@ -9,7 +9,7 @@ from typing import Protocol
 from msgspec import Struct
 from starlette.types import Send
 
-from parlance.core.errors import SlowFollower
+from parlance.core.errors import InternalError, SlowFollower
 from parlance.core.events import Event
 from parlance.core.journal import Follower
 from parlance.engine.turn_state import Turn
@@ -81,6 +81,9 @@ class Telling:
             await self._send({"type": "websocket.close", "code": 1013, "reason": error.code})
         except OSError:
             log.debug("A client left while it was told a turn")
+        except Exception:
+            log.exception("Telling a turn failed by a bug")
+            await self._send({"type": "websocket.close", "code": 1011, "reason": InternalError.code})
         finally:
             if self._told.get(name) is not None and self._told[name].follower is follower:
                 del self._told[name]

@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Sequence
 
 from parlance.core.errors import CursorExpired, SlowFollower
-from parlance.core.events import GROWTH, Event, TurnEnded
+from parlance.core.events import GROWTH, Event, PartClosed, ToolReturned, TurnEnded, TurnStarted
 from parlance.core.ids import Epoch, TurnId, new_epoch
-from parlance.core.journal import Batch, Cursor
+from parlance.core.journal import Batch, Cursor, Readership
+from parlance.core.parts import part_size
 
 MAX_BEHIND = 256
 """Events that may be appended while a follower is busy with the last ones it took."""
@@ -16,7 +17,7 @@ MAX_BEHIND_CHARACTERS = 1 << 20
 
 
 EVENT_SIZE = 150
-"""Bytes of an event without its text, about: the object, its string's head, and its place in the list."""
+"""Bytes of an event without what it carries, about: the object, its string's head, and its place in the list."""
 
 
 class MemoryJournal:
@@ -24,9 +25,10 @@ class MemoryJournal:
 
     def __init__(self) -> None:
         self._logs: dict[TurnId, MemoryLog] = {}
+        self._readers = _Readers()
 
     def open(self, turn: TurnId) -> "MemoryLog":
-        log = self._logs[turn] = MemoryLog(turn, new_epoch())
+        log = self._logs[turn] = MemoryLog(turn, new_epoch(), self._readers)
         return log
 
     def find(self, turn: TurnId) -> "MemoryLog | None":
@@ -35,17 +37,30 @@ class MemoryJournal:
     def drop(self, turn: TurnId) -> None:
         self._logs.pop(turn, None)
 
+    def readership(self) -> Readership:
+        behind = [follower.behind for follower in self._readers.followers]
+        return Readership(len(behind), sum(behind), max(behind, default=0), self._readers.cut)
+
+
+class _Readers:
+    """The followers of all logs, so that to count them is not to go through every log that is kept."""
+
+    def __init__(self) -> None:
+        self.followers: set[MemoryFollower] = set()
+        self.cut = 0
+
 
 class MemoryLog:
     """One turn's events. Followers read from the same list, so a follower costs a position and not a copy."""
 
-    def __init__(self, turn: TurnId, epoch: Epoch) -> None:
+    def __init__(self, turn: TurnId, epoch: Epoch, readers: _Readers) -> None:
         self.turn = turn
         self.epoch = epoch
         self.ended = False
-        self._characters = 0
+        self._carried = 0
         self._events: list[Event] = []
         self._followers: set[MemoryFollower] = set()
+        self._readers = readers
 
     @property
     def head(self) -> int:
@@ -53,7 +68,7 @@ class MemoryLog:
 
     @property
     def size(self) -> int:
-        return len(self._events) * EVENT_SIZE + self._characters
+        return len(self._events) * EVENT_SIZE + self._carried
 
     def append(self, events: Sequence[Event]) -> None:
         if not events:
@@ -61,7 +76,7 @@ class MemoryLog:
         if self.ended:
             raise RuntimeError(f"Turn {self.turn} has ended: {type(events[0]).__name__} comes too late.")
         self._events.extend(events)
-        self._characters += characters(events)
+        self._carried += carried(events)
         self.ended = type(events[-1]) is TurnEnded
         for follower in tuple(self._followers):
             follower.told(events)
@@ -72,10 +87,16 @@ class MemoryLog:
     def follow(self, after: int = 0) -> "MemoryFollower":
         follower = MemoryFollower(self, after)
         self._followers.add(follower)
+        self._readers.followers.add(follower)
         return follower
 
     def forget(self, follower: "MemoryFollower") -> None:
         self._followers.discard(follower)
+        self._readers.followers.discard(follower)
+
+    def cut(self, follower: "MemoryFollower") -> None:
+        self.forget(follower)
+        self._readers.cut += 1
 
     def check(self, cursor: Cursor) -> int:
         if cursor.epoch != self.epoch or cursor.number > self.head:
@@ -100,6 +121,11 @@ class MemoryFollower:
         self._behind_characters = 0
         self._cut = False
         self._closed = False
+
+    @property
+    def behind(self) -> int:
+        """Events of the log that it has not taken yet."""
+        return self._log.head - self._position
 
     def __aiter__(self) -> "MemoryFollower":
         return self
@@ -137,7 +163,7 @@ class MemoryFollower:
         # Checked before adding: one burst, however large, is not yet a blocked reader.
         if self._behind > MAX_BEHIND or self._behind_characters > MAX_BEHIND_CHARACTERS:
             self._cut = True
-            self._log.forget(self)
+            self._log.cut(self)
             return
         self._behind += len(events)
         self._behind_characters += characters(events)
@@ -150,5 +176,20 @@ class MemoryFollower:
 
 
 def characters(events: Sequence[Event]) -> int:
-    """The text in the events that carry nearly all of it, in characters."""
+    """The text that grows in these events, in characters."""
     return sum([len(event.text) for event in events if isinstance(event, GROWTH)])
+
+
+def carried(events: Sequence[Event]) -> int:
+    """What these events hold besides themselves: growth, the wholes it became, and what came from outside."""
+    return sum([len(event.text) if isinstance(event, GROWTH) else _whole(event) for event in events])
+
+
+def _whole(event: Event) -> int:
+    match event:
+        case TurnStarted(input=message) if message is not None:
+            return sum(map(part_size, message.parts))
+        case PartClosed(what=part) | ToolReturned(result=part):
+            return part_size(part)
+        case _:
+            return 0

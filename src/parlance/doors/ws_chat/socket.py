@@ -44,6 +44,9 @@ DOOR = "ws_chat"
 MAX_REQUESTS = 100
 """Requests that one socket may have running at once."""
 
+MAX_ASKED = 1000
+"""Requests of a socket, the newest, whose ids it remembers."""
+
 
 class ChatSocket:
     """Reads frames in order; each turn is told by a task of its own, so that none waits for another."""
@@ -141,11 +144,12 @@ class ChatSocket:
     async def _chat(self, chat: Chat) -> None:
         request_id = chat.request_id or str(uuid7())
         self._check_free(request_id)
-        history = self._conversation.history() if self._serving.options.keeps_history else ()
+        history = self._conversation.history()
         request = build_request(history, chat.message, model=chat.model, tools=chat.tools, params=chat.params)
         repeatable = Idempotency.of(chat.idempotency_key, chat.payload)
         turn = await self._serving.engine.start(Ask(self._who, DOOR, request_id, request, chat.message, repeatable))
-        self._conversation.accept(turn)
+        if self._serving.options.keeps_history:
+            self._conversation.accept(turn)
         self._follow(turn, request_id, 0, chat.params)
 
     async def _resume(self, resume: Resume) -> None:
@@ -185,7 +189,10 @@ class ChatSocket:
             raise Overloaded(f"{MAX_REQUESTS} requests run on this socket, which is the limit.", retry_after=1)
 
     def _follow(self, turn: Turn, request_id: str, after: int, params: Params) -> None:
+        self._asked.pop(request_id, None)
         self._asked[request_id] = turn.id
+        if len(self._asked) > MAX_ASKED:
+            del self._asked[next(iter(self._asked))]
         self._telling.begin(request_id, turn, after, TurnFrames(request_id, turn.id, turn.log.epoch, params))
 
     def _encode_cut(self, error: SlowFollower, request_id: str) -> str:
