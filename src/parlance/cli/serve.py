@@ -43,7 +43,8 @@ def serve(host: str | None, port: str | None, config: Path | None, assignments: 
 def greet(settings: Settings, application: Application, port: int) -> None:
     """Where to look, once clients can connect. Goes to standard output; logs go to standard error."""
     scheme = "https" if settings.server.tls else "http"
-    host = settings.server.host if settings.server.loopback else "127.0.0.1"
+    bound = settings.server.host.strip("[]")
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)
     address = f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
     default = application.providers.default
     lines = [
@@ -52,7 +53,8 @@ def greet(settings: Settings, application: Application, port: int) -> None:
     ]
     if application.made_key is not None:
         lines += [f"Key, shown this once: {application.made_key}"]
-    key = " -H 'authorization: Bearer YOUR_KEY'" if not settings.server.loopback or settings.access.keys else ""
+    needs_key = not settings.access.open and (settings.access.keys or not settings.server.loopback)
+    key = " -H 'authorization: Bearer YOUR_KEY'" if needs_key else ""
     lines += [
         f"Try: curl -N {address}/chat{key} -H 'content-type: application/json' -d '{{\"message\":\"Hello\"}}'",
     ]

@@ -158,10 +158,8 @@ def part_size(part: Part) -> int:
             return len(text)
         case ToolCall(arguments=arguments):
             return len(arguments)
-        case ToolResult(output=str() as output):
-            return len(output)
-        case ToolResult(output=parts):
-            return sum(map(part_size, parts))
+        case ToolResult(output=output):
+            return len(output) if isinstance(output, str) else sum(map(part_size, output))
         case Image(source=Inline(data=data)) | File(source=Inline(data=data)):
             return len(data)
         case Kept(data=data):

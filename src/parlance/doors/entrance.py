@@ -13,6 +13,7 @@ from parlance.core.errors import InternalError, MethodNotAllowed, ParlanceError,
 from parlance.core.ids import uuid7
 from parlance.core.principal import Caller, Gate
 from parlance.core.trace import tracing
+from parlance.doors.accepting import until_closed
 from parlance.doors.http import answer_problem, begin, deny_socket
 from parlance.doors.visit import Visit, put_visit
 
@@ -61,7 +62,7 @@ class Entrance:
                 await begin(send, visit, 204, ())
                 await send({"type": "http.response.body", "body": b""})
             else:
-                await self._router(scope, receive, send)
+                await self._router(scope, receive, until_closed(send) if scope["type"] == "websocket" else send)
         except ClientDisconnect:
             return
         except HTTPException as error:

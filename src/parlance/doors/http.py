@@ -22,7 +22,7 @@ from parlance.doors.visit import Visit
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-DRAINED = 4
+DRAINED = 8
 """How many times the bound of a body is still read, and thrown away.
 
 A client that is cut off while it sends never sees the answer.

@@ -71,19 +71,25 @@ class Telling:
             with held:
                 if before is not None:
                     await asyncio.wait((before.task,))
-                async for batch in follower:
-                    for number, event in enumerate(batch.events, batch.first):
-                        frame = frames.encode(number, event)
-                        if frame is not None:
-                            await self._send({"type": "websocket.send", "text": frame})
+                await self._tell_all(name, follower, frames)
+        except OSError:
+            log.debug("A client left while it was told a turn")
+        finally:
+            if self._told.get(name) is not None and self._told[name].follower is follower:
+                del self._told[name]
+
+    async def _tell_all(self, name: str, follower: Follower, frames: Frames) -> None:
+        try:
+            async for batch in follower:
+                for number, event in enumerate(batch.events, batch.first):
+                    frame = frames.encode(number, event)
+                    if frame is not None:
+                        await self._send({"type": "websocket.send", "text": frame})
         except SlowFollower as error:
             await self._send({"type": "websocket.send", "text": self._cut(error, name)})
             await self._send({"type": "websocket.close", "code": 1013, "reason": error.code})
         except OSError:
-            log.debug("A client left while it was told a turn")
+            raise
         except Exception:
             log.exception("Telling a turn failed by a bug")
             await self._send({"type": "websocket.close", "code": 1011, "reason": InternalError.code})
-        finally:
-            if self._told.get(name) is not None and self._told[name].follower is follower:
-                del self._told[name]

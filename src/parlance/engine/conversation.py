@@ -3,11 +3,18 @@
 from collections.abc import Sequence
 from itertools import pairwise
 
+from msgspec import Struct
+
 from parlance.core.ids import TurnId
 from parlance.core.messages import Message
 from parlance.core.transcript import fold_history
 from parlance.engine.estimate import message_tokens
 from parlance.engine.turn_state import Turn
+
+
+class _Said(Struct, frozen=True):
+    messages: tuple[Message, ...]
+    weight: int
 
 
 class Conversation:
@@ -18,8 +25,8 @@ class Conversation:
 
     def __init__(self, tokens: int) -> None:
         self._tokens = tokens
-        self._turns: dict[TurnId, Turn | tuple[Message, ...]] = {}
-        self._system: tuple[Message, ...] = ()
+        self._turns: dict[TurnId, Turn | _Said] = {}
+        self._system = _said(())
 
     def accept(self, turn: Turn) -> None:
         """Add a turn; one that is here already, since its request came twice, stays where it is."""
@@ -29,10 +36,10 @@ class Conversation:
         """Forget all, and remember these messages instead. System messages among them come first from now on, and are
         never forgotten.
         """
-        self._system = tuple(message for message in messages if message.role == "system")
+        self._system = _said([message for message in messages if message.role == "system"])
         rest = [message for message in messages if message.role != "system"]
         starts = [0, *(index for index, message in enumerate(rest) if message.role == "user" and index), len(rest)]
-        self._turns = {TurnId(f"given-{begin}"): tuple(rest[begin:end]) for begin, end in pairwise(starts)}
+        self._turns = {TurnId(f"given-{begin}"): _said(rest[begin:end]) for begin, end in pairwise(starts)}
 
     def history(self) -> tuple[Message, ...]:
         """What the turns that have ended by now have said.
@@ -41,20 +48,21 @@ class Conversation:
         """
         for turn_id, turn in self._turns.items():
             if isinstance(turn, Turn) and turn.ended:
-                self._turns[turn_id] = fold_history(turn.log.read())
+                self._turns[turn_id] = _said(fold_history(turn.log.read()))
         self._forget()
-        said = (turn for turn in self._turns.values() if not isinstance(turn, Turn))
-        return (*self._system, *(message for turn in said for message in turn))
+        said = (turn for turn in self._turns.values() if isinstance(turn, _Said))
+        return (*self._system.messages, *(message for turn in said for message in turn.messages))
 
     def _forget(self) -> None:
-        weights = {
-            turn_id: sum(map(message_tokens, turn))
-            for turn_id, turn in self._turns.items()
-            if not isinstance(turn, Turn)
-        }
-        left = self._tokens - sum(map(message_tokens, self._system)) - sum(weights.values())
-        for turn_id, weight in weights.items():
+        said = [(turn_id, turn.weight) for turn_id, turn in self._turns.items() if isinstance(turn, _Said)]
+        left = self._tokens - self._system.weight - sum(weight for _, weight in said)
+        for turn_id, weight in said:
             if left >= 0:
                 break
             del self._turns[turn_id]
             left += weight
+
+
+def _said(messages: Sequence[Message]) -> _Said:
+    # Weighed once, since the history is asked for with every message.
+    return _Said(tuple(messages), sum(map(message_tokens, messages)))

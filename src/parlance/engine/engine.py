@@ -26,6 +26,9 @@ log = logging.getLogger(__name__)
 RESISTANCE = 2.0
 """Seconds that an interrupted turn may take to end, before the server stops without it."""
 
+TURN_SIZE = 4_500
+"""Bytes of an ended turn beside its log, about: itself, its facts, its task, its timer, its places in the tables."""
+
 
 class Engine:
     """Runs turns. They outlive the connections that began them, and are kept for a while after their end."""
@@ -166,12 +169,12 @@ class Engine:
         """For replay, until its time is over or newer ended turns need its memory."""
         options = self._parts.options
         self._kept[turn.id] = asyncio.get_running_loop().call_later(options.live_retention, self._forget, turn.id)
-        self._kept_size += turn.log.size
+        self._kept_size += TURN_SIZE + turn.log.size
         while self._kept_size > options.live_memory and len(self._kept) > 1:
             self._forget(next(iter(self._kept)))
 
     def _forget(self, turn_id: TurnId) -> None:
         self._kept.pop(turn_id).cancel()
-        self._kept_size -= self._turns.pop(turn_id).log.size
+        self._kept_size -= TURN_SIZE + self._turns.pop(turn_id).log.size
         self._journal.drop(turn_id)
         self._known.forget(turn_id)

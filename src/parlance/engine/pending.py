@@ -34,13 +34,14 @@ class PendingCalls:
     async def wait(self, call: ToolCall, future: "asyncio.Future[Answer]", limit: float) -> ToolResult:
         """The caller's answer, or, after `limit` seconds, an error for the model."""
         try:
-            async with asyncio.timeout(limit):
-                answer = await future
-        except TimeoutError:
-            return ToolResult(call.id, call.name, f"The caller gave no result within {limit:g} s.", is_error=True)
+            # Not a timeout around the future: one that fires as the answer comes would throw it away.
+            await asyncio.wait((future,), timeout=limit)
         finally:
             if self._waiting.pop(call.id, None) is not None:
                 self._changed()
+        if not future.done():
+            return ToolResult(call.id, call.name, f"The caller gave no result within {limit:g} s.", is_error=True)
+        answer = future.result()
         return ToolResult(call.id, call.name, answer.output, is_error=answer.is_error)
 
     def close(self) -> None:

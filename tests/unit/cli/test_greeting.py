@@ -33,6 +33,15 @@ async def test_where_a_key_is_needed_the_command_says_where_it_goes(capsys: pyte
     assert "canary" not in "".join(lines)
 
 
+@pytest.mark.parametrize(("host", "shown"), [("0.0.0.0", "127.0.0.1"), ("::", "[::1]"), ("192.0.2.7", "192.0.2.7")])
+async def test_the_address_is_one_that_is_listened_on(
+    capsys: pytest.CaptureFixture[str], host: str, shown: str
+) -> None:
+    lines = await greeting(capsys, server={"host": host}, access={"open": True})
+    assert f"http://{shown}:9000" in lines[0]
+    assert "YOUR_KEY" not in lines[-1]
+
+
 def test_an_assignment_is_a_path_and_a_text() -> None:
     assert read_assignments(("a.b=1", " c = x=y", "d=")) == {"a.b": "1", "c": " x=y", "d": ""}
 

@@ -1,15 +1,20 @@
 """Door A where a real client can't reach it: inside a tool, behind a blocked reader, past a deadline."""
 
 import asyncio
-from collections.abc import Sequence
+import gc
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import pytest
 
 from parlance.access.options import AccessOptions, ConfiguredKey
 from parlance.core.deltas import Began, Delta, Finished, TextDelta
 from parlance.core.json import JsonObject
+from parlance.core.principal import LOCAL_ADMIN
 from parlance.doors.serving import DoorOptions
 from parlance.engine.ask import EngineOptions
+from parlance.testing.clock import settle
 from parlance.testing.models import FunctionTool
 from parlance.testing.provider import ScriptedProvider, answering, calling
 from tests.probes.leaks import LeakProbe
@@ -171,3 +176,104 @@ async def test_a_client_that_breaks_off_while_it_is_told_something_is_no_bug() -
     socket.say(action="nonsense")
     await socket.ended()
     await house.engine.close()
+
+
+async def ask(socket: Socket, request_id: str) -> str:
+    """The id of a turn that has ended."""
+    socket.say(action="chat", request_id=request_id, payload={"text": "Hello"})
+    return str((await socket.until("complete"))["turn_id"])
+
+
+async def test_a_socket_without_history_holds_no_turn_that_the_engine_forgot() -> None:
+    house = House(engine=EngineOptions(live_memory=0), doors=DoorOptions(keeps_history=False))
+    socket = Socket(house)
+    await socket.accepted()
+    first = weakref.ref(house.engine.find(await ask(socket, "1"), LOCAL_ADMIN))
+    await ask(socket, "2")
+    gc.collect()
+    assert first() is None
+    await socket.leave()
+    await house.engine.close()
+
+
+async def test_a_socket_remembers_its_newest_requests_and_not_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parlance.doors.ws_chat.socket.MAX_ASKED", 2)
+    house = House()
+    socket, other = Socket(house), Socket(house)
+    for one in (socket, other):
+        await one.accepted()
+    await ask(socket, "1")
+    second = await ask(socket, "2")
+    theirs = {name: await ask(other, name) for name in "12"}
+    await ask(socket, "3")
+    for name, turn_id in (("2", second), ("1", theirs["1"])):
+        socket.say(action="resume", request_id=name)
+        assert (await socket.until("complete"))["turn_id"] == turn_id
+    for one in (socket, other):
+        await one.leave()
+    await house.engine.close()
+
+
+async def test_a_request_id_that_no_frame_can_hold_is_refused_and_the_socket_lives_on() -> None:
+    socket = Socket(House())
+    await socket.accepted()
+    socket.put("websocket.receive", text='{"action":"chat","request_id":"\\ud83d","payload":{"text":"Hi"}}')
+    refused = await socket.frame()
+    assert (refused["code"], refused["request_id"]) == ("invalid_json", None)
+    await ask(socket, "1")
+    await socket.leave()
+
+
+async def test_who_signs_in_for_another_subtenant_begins_another_conversation() -> None:
+    keys = tuple(ConfiguredKey(name, f"{name}-key-0123456789", f"subtenant:{name}") for name in ("acme", "globex"))
+    provider = ScriptedProvider()
+    socket = Socket(House(provider, access=AccessOptions(keys=keys)), {"authorization": "Bearer acme-key-0123456789"})
+    await socket.accepted()
+    for name, remembered in (("acme", 0), ("acme", 2), ("globex", 0), ("globex", 2)):
+        socket.say(action="auth", payload={"key": f"{name}-key-0123456789"})
+        await socket.until("authenticated")
+        await ask(socket, "1")
+        assert len(provider.requests[-1].messages) == remembered + 1
+    await socket.leave()
+
+
+async def test_two_tellings_of_a_reader_that_takes_nothing_close_its_socket_once(
+    leak_probe: LeakProbe, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Server(Socket):
+        """Refuses what comes behind a close, as servers do."""
+
+        closed = False
+
+        async def _send(self, message: Mapping[str, Any]) -> None:
+            if self.closed:
+                raise RuntimeError("A bug: it is closed")
+            self.closed = message["type"] == "websocket.close"
+            await super()._send(message)
+
+    begin, go = asyncio.Event(), asyncio.Event()
+    flood: list[Sequence[Delta]] = [[TextDelta("text", "x")]] * 400
+    house = House(
+        ScriptedProvider([begin, [Began(model="m"), TextDelta("text", "first")], go, *flood, [Finished("stop")]])
+    )
+    socket = Server(house)
+    await socket.accepted()
+    for name in "12":
+        socket.say(action="chat", request_id=name, payload={"text": "Hello"})
+        await socket.until("processing")
+    socket.taking.clear()
+    begin.set()
+    await socket.until("text")
+    await socket.until("text")
+    go.set()
+    await settle(1000)
+    socket.taking.set()
+    assert (await socket.until("error"))["code"] == "slow_follower"
+    while (message := await socket.take())["type"] != "websocket.close":
+        pass
+    assert message["code"] == 1013
+    socket.say(action="nonsense")
+    await socket.ended()
+    await house.engine.close()
+    gc.collect()
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]

@@ -1,12 +1,16 @@
 """Answers to calls that wait: each is taken once, by the turn that waits for it."""
 
+import asyncio
+
 import pytest
 
 from parlance.core.errors import CallNotWaiting
 from parlance.core.events import ToolReturned
 from parlance.core.ids import CallId
+from parlance.core.parts import ToolCall
 from parlance.core.tool import Answer
 from parlance.engine.ask import EngineOptions
+from parlance.engine.pending import PendingCalls
 from parlance.engine.turn_state import Turn
 from parlance.testing.provider import ScriptedProvider, answering, calling
 from tests.turns.stage import Stage, called, ended, of, until
@@ -78,3 +82,12 @@ async def test_a_turn_that_never_waited_takes_no_answer() -> None:
     turn = await Stage().start()
     refused(turn, Answer(FIRST, "a"))
     await ended(turn)
+
+
+async def test_an_answer_that_was_taken_counts_though_the_time_ends_in_the_same_moment() -> None:
+    pending, call = PendingCalls(lambda: None), ToolCall(FIRST, "pick", "{}")
+    future = pending.ask(call)
+    result = asyncio.create_task(pending.wait(call, future, 0.0))
+    await asyncio.sleep(0)
+    pending.answer([Answer(FIRST, "just in time")])
+    assert (await result).output == "just in time"

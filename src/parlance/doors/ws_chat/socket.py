@@ -138,7 +138,11 @@ class ChatSocket:
             await self._refuse(InternalError(), command.request_id)
 
     async def _authenticate(self, auth: Auth) -> None:
-        self._principal = self._serving.gate.authenticate_key(auth.key)
+        principal = self._serving.gate.authenticate_key(auth.key)
+        if self._principal is not None and principal.home != self._principal.home:
+            # What was said for one subtenant must not become another's history.
+            self._conversation = Conversation(self._serving.options.history_tokens)
+        self._principal = principal
         await self._say(encode_authenticated(auth.request_id))
 
     async def _chat(self, chat: Chat) -> None:
