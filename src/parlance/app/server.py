@@ -10,6 +10,7 @@ from collections.abc import Callable
 import uvicorn
 
 from parlance.app.application import Application, compose
+from parlance.app.http_protocol import BoundedHttpProtocol
 from parlance.app.telemetry import open_logs
 from parlance.config.settings import Settings
 from parlance.engine.engine import Engine
@@ -83,7 +84,7 @@ def _config(settings: Settings, application: Application) -> uvicorn.Config:
     server = settings.server
     return uvicorn.Config(
         application.asgi,
-        http="httptools",
+        http=BoundedHttpProtocol,
         ws="websockets-sansio",
         ws_max_size=settings.limits.message,
         ws_per_message_deflate=False,

@@ -3,6 +3,7 @@
 ParlanceError
 ├── RequestError            what the caller sent can't be served as it is
 │   ├── InvalidJson · InvalidRequest · UnsupportedMediaType · BodyTooLarge · UnknownAction · MethodNotAllowed
+│   ├── BadHttp · HeadTooLarge · HeadTimeout
 │   ├── RequestIdInUse · CallNotWaiting · IdempotencyKeyInvalid · IdempotencyKeyReused
 │   ├── TurnRunning · NothingToCancel
 │   └── ModelNotFound · TurnNotFound · SessionNotFound · PathNotFound · CursorExpired
@@ -102,6 +103,23 @@ class MethodNotAllowed(RequestError):
     code = "method_not_allowed"
     title = "Method not allowed"
     status = 405
+
+
+class BadHttp(RequestError):
+    code = "bad_http"
+    title = "Not valid HTTP"
+
+
+class HeadTooLarge(RequestError):
+    code = "head_too_large"
+    title = "Headers too large"
+    status = 431
+
+
+class HeadTimeout(RequestError):
+    code = "head_timeout"
+    title = "Request not sent in time"
+    status = 408
 
 
 class RequestIdInUse(RequestError):

@@ -16,7 +16,7 @@ from parlance.core.events import (
     ToolReturned,
     TurnEnded,
 )
-from parlance.core.parts import Annotation, Part, Reasoning, Refusal, Text, ToolCall
+from parlance.core.parts import Annotation, Kept, Part, Reasoning, Refusal, Text, ToolCall
 
 
 class Snapshot(Struct, frozen=True):
@@ -27,6 +27,13 @@ class Snapshot(Struct, frozen=True):
 
     parts: tuple[Part, ...]
     status: str
+
+    def told(self, *, thoughts: bool) -> "Snapshot":
+        """As a client may see it: without proofs and blocks that are a host's own, with thoughts if it asked for
+        them.
+        """
+        parts = (_without_proof(part) for part in self.parts if not isinstance(part, Kept))
+        return Snapshot(tuple(part for part in parts if thoughts or not isinstance(part, Reasoning)), self.status)
 
 
 class _Shown(Struct):
@@ -77,3 +84,9 @@ def fold_snapshot(events: Iterable[Event]) -> Snapshot:
 def _number(key: int | str) -> int:
     """Results have none, and stay in the order they came."""
     return key if isinstance(key, int) else 0
+
+
+def _without_proof(part: Part) -> Part:
+    if isinstance(part, Text | Reasoning | ToolCall) and part.signature is not None:
+        return msgspec.structs.replace(part, signature=None)
+    return part

@@ -15,7 +15,7 @@ from parlance.core.principal import Caller, Gate
 from parlance.core.trace import tracing
 from parlance.doors.accepting import until_closed
 from parlance.doors.http import answer_problem, begin, deny_socket
-from parlance.doors.visit import Visit, put_visit
+from parlance.doors.visit import ABORT, Visit, put_visit
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Entrance:
         caller = read_caller(scope)
         request_id = _request_id(caller)
         headers = ((b"x-request-id", request_id.encode()), *self._gate.cors_headers(caller))
-        visit = Visit(caller, request_id, headers)
+        visit = Visit(caller, request_id, headers, abort=scope.get(ABORT))
         put_visit(scope, visit)
         # Without an application of its own Starlette's router answers 404 and 405 as plain text, past us.
         scope["app"] = self

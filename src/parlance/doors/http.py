@@ -95,7 +95,7 @@ async def answer_json(send: Send, visit: Visit, body: bytes, *, status: int = 20
 async def answer_problem(
     send: Send, visit: Visit, error: ParlanceError, *, snapshot: Raw | None = None, cursor: str | None = None
 ) -> None:
-    body = _encode_problem(visit, error, snapshot, cursor)
+    body = encode_problem(error, visit.request_id, snapshot=snapshot, cursor=cursor)
     await begin(send, visit, error.status, _problem_headers(error, body))
     await send({"type": "http.response.body", "body": body})
 
@@ -105,13 +105,15 @@ async def deny_socket(scope: Scope, send: Send, visit: Visit, error: ParlanceErr
     if "websocket.http.response" not in scope.get("extensions", {}):
         await send({"type": "websocket.close", "code": 1008, "reason": error.code})
         return
-    body = _encode_problem(visit, error, None, None)
+    body = encode_problem(error, visit.request_id)
     headers = [*_problem_headers(error, body), *visit.headers]
     await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})
 
 
-def _encode_problem(visit: Visit, error: ParlanceError, snapshot: Raw | None, cursor: str | None) -> bytes:
+def encode_problem(
+    error: ParlanceError, request_id: str, *, snapshot: Raw | None = None, cursor: str | None = None
+) -> bytes:
     return msgspec.json.encode(
         Problem(
             type="about:blank",
@@ -119,7 +121,7 @@ def _encode_problem(visit: Visit, error: ParlanceError, snapshot: Raw | None, cu
             status=error.status,
             detail=error.message,
             code=error.code,
-            request_id=visit.request_id,
+            request_id=request_id,
             retryable=error.retryable,
             retry_after=error.retry_after,
             errors=error.fields if isinstance(error, InvalidRequest) else (),

@@ -23,6 +23,7 @@ from parlance.doors.http import answer_json, answer_problem, begin, idempotency_
 from parlance.doors.serving import Heartbeat, Serving, place_of, watched
 from parlance.doors.visit import visit_of
 from parlance.engine.ask import Ask
+from parlance.engine.engine import RESISTANCE
 from parlance.engine.idempotency import Idempotency
 from parlance.engine.turn_state import Turn
 
@@ -72,14 +73,15 @@ class _Resume(_Endpoint):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         turn = self.turn(scope)
         query = QueryParams(scope["query_string"])
+        params = Params(reasoning=query.get("reasoning") == "true", warnings=query.get("warnings") == "true")
         try:
             after = place_of(turn, query.get("after"))
         except CursorExpired as error:
-            snapshot = Raw(msgspec.json.encode(fold_snapshot(turn.log.read())))
+            shown = fold_snapshot(turn.log.read()).told(thoughts=params.reasoning)
+            snapshot = Raw(msgspec.json.encode(shown))
             cursor = Cursor(turn.log.epoch, turn.log.head).encode()
             await answer_problem(send, visit_of(scope), error, snapshot=snapshot, cursor=cursor)
             return
-        params = Params(reasoning=query.get("reasoning") == "true", warnings=query.get("warnings") == "true")
         await _tell(turn, after, params, scope, receive, send)
 
 
@@ -87,8 +89,9 @@ class _Cancel(_Endpoint):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         turn = self.turn(scope)
         turn.stop("cancelled")
-        await turn.finished()
-        await answer_json(send, visit_of(scope), encode_status(turn.id, turn.ending.status))
+        await turn.finished(RESISTANCE)
+        status = turn.ending.status if turn.ended else "cancelling"
+        await answer_json(send, visit_of(scope), encode_status(turn.id, status))
 
 
 class _ToolResults(_Endpoint):
@@ -107,26 +110,28 @@ class _Models(_Endpoint):
 async def _tell(turn: Turn, after: int, params: Params, scope: Scope, receive: Receive, send: Send) -> None:
     """Tell the turn from behind event `after` on. An answer that is not whole is broken off, not ended."""
     await begin(send, visit_of(scope), 200, _HEADERS)
+    heartbeat = Heartbeat(send, b"\n", visit_of(scope).abort)
+    try:
+        whole = await _tell_lines(turn, after, params, receive, heartbeat)
+    finally:
+        heartbeat.stop()
+    if whole:
+        await send({"type": "http.response.body", "body": b""})
+
+
+async def _tell_lines(turn: Turn, after: int, params: Params, receive: Receive, heartbeat: Heartbeat) -> bool:
+    """Whether the turn has ended in a way that a client may take for the whole answer."""
     lines = TurnLines(turn.id, turn.log.epoch, params)
     if turn.ended and after == turn.log.head:
-        await _say(send, lines.terminator(after, turn.ending))
-    heartbeat = Heartbeat(send, b"\n")
+        await heartbeat.say(lines.terminator(after, turn.ending))
     try:
         with turn.followed(after) as follower:
             async with watched(receive, follower.close):
                 async for batch in follower:
                     body = lines.encode(batch.first, batch.events)
                     if body:
-                        heartbeat.spoke()
-                        await _say(send, body)
+                        await heartbeat.say(body)
     except SlowFollower as error:
-        await _say(send, encode_broken_off(error))
-        return
-    finally:
-        heartbeat.stop()
-    if turn.ended and is_whole(turn.ending):
-        await send({"type": "http.response.body", "body": b""})
-
-
-async def _say(send: Send, body: bytes) -> None:
-    await send({"type": "http.response.body", "body": body, "more_body": True})
+        await heartbeat.say(encode_broken_off(error))
+        return False
+    return turn.ended and is_whole(turn.ending)

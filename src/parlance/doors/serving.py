@@ -63,31 +63,43 @@ async def watched(receive: Receive, leave: Callable[[], None]) -> AsyncIterator[
 
 
 class Heartbeat:
-    """Sends `beat` when nothing else was sent for `HEARTBEAT` seconds. Costs a timer, looked at that seldom."""
+    """Says an HTTP answer's pieces, and looks after it every `HEARTBEAT` seconds; the pieces themselves cost nothing.
 
-    def __init__(self, send: Send, beat: bytes) -> None:
+    When nothing was said since the last look it says `beat`. When the client has taken nothing between two looks, its
+    connection is aborted: a server that waits for ever can be filled with such clients.
+    """
+
+    def __init__(self, send: Send, beat: bytes, abort: Callable[[], None] | None) -> None:
         self._send = send
         self._beat = beat
-        self._quiet = True
+        self._abort = abort
+        self._said = 0
+        self._said_before = 0
+        self._stuck_at: int | None = None
+        self._saying = False
+        self._beating: asyncio.Task[None] | None = None
         self._timer = self._arm()
-        self._sending: asyncio.Task[None] | None = None
 
-    def spoke(self) -> None:
-        self._quiet = False
+    async def say(self, body: bytes) -> None:
+        self._saying = True
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
+        self._saying = False
+        self._said += 1
 
     def stop(self) -> None:
         self._timer.cancel()
-        if self._sending is not None:
-            self._sending.cancel()
+        if self._beating is not None:
+            self._beating.cancel()
 
     def _arm(self) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(HEARTBEAT, self._look)
 
     def _look(self) -> None:
-        if self._quiet and (self._sending is None or self._sending.done()):
-            self._sending = asyncio.create_task(self._say())
-        self._quiet = True
+        stuck = self._saying and self._stuck_at == self._said
+        if stuck and self._abort is not None:
+            self._abort()
+        self._stuck_at = self._said if self._saying else None
+        if not self._saying and self._said == self._said_before:
+            self._beating = asyncio.create_task(self.say(self._beat))
+        self._said_before = self._said
         self._timer = self._arm()
-
-    async def _say(self) -> None:
-        await self._send({"type": "http.response.body", "body": self._beat, "more_body": True})

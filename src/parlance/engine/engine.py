@@ -39,6 +39,7 @@ class Engine:
         self._journal = journal
         self._parts = parts
         self._turns: dict[TurnId, Turn] = {}
+        self._requests: dict[str, set[TurnId]] = {}
         self._running: dict[TurnId, asyncio.Task[None]] = {}
         self._running_of_key: Counter[KeyId] = Counter()
         self._kept: dict[TurnId, asyncio.TimerHandle] = {}
@@ -90,11 +91,17 @@ class Engine:
         return turn
 
     def find_request(self, request_id: str, principal: Principal) -> Turn:
-        """The newest turn that was begun by this request id of the client's own. `TurnNotFound`."""
-        for turn in reversed(self._turns.values()):
-            if turn.facts.request_id == request_id and principal.may_see(turn.facts.principal.home):
-                return turn
-        raise TurnNotFound(f"No request {request_id[:80]!r} is running or was kept. Give its turn_id if you have it.")
+        """The turn that was begun by this request id of the client's own. `TurnNotFound`, also where it is not the only
+        one: which of several clients that number their requests alike is meant, nobody can know.
+        """
+        turns = [self._turns[turn_id] for turn_id in self._requests.get(request_id, ())]
+        seen = [turn for turn in turns if principal.may_see(turn.facts.principal.home)]
+        if len(seen) != 1:
+            found = (
+                f"{len(seen)} turns bear the request id" if seen else "No turn that is running or was kept bears the id"
+            )
+            raise TurnNotFound(f"{found} {request_id[:80]!r}. Give the turn_id.")
+        return seen[0]
 
     async def close(self, grace: float = 0.0) -> None:
         """Take no new turns, give the running ones `grace` seconds, then end the rest as `incomplete`.
@@ -154,6 +161,7 @@ class Engine:
         tools = self._toolbox.offered(ask.principal)
         turn = Turn(facts, target, self._journal.open(turn_id), request, tools, self._parts)
         self._turns[turn_id] = turn
+        self._requests.setdefault(ask.request_id, set()).add(turn_id)
         return turn
 
     def _ended(self, turn: Turn) -> None:
@@ -175,6 +183,11 @@ class Engine:
 
     def _forget(self, turn_id: TurnId) -> None:
         self._kept.pop(turn_id).cancel()
-        self._kept_size -= TURN_SIZE + self._turns.pop(turn_id).log.size
+        turn = self._turns.pop(turn_id)
+        self._kept_size -= TURN_SIZE + turn.log.size
+        namesakes = self._requests[turn.facts.request_id]
+        namesakes.remove(turn_id)
+        if not namesakes:
+            del self._requests[turn.facts.request_id]
         self._journal.drop(turn_id)
         self._known.forget(turn_id)

@@ -165,10 +165,10 @@ class Turn:
         self.tools = {}
         self.request = Request(model=self.request.model, messages=())
 
-    async def finished(self) -> None:
-        """Returns when the turn's task is done; never raises."""
+    async def finished(self, within: float | None = None) -> None:
+        """Returns when the turn's task is done, or after `within` seconds; never raises."""
         if self._task is not None:
-            await asyncio.wait((self._task,))
+            await asyncio.wait((self._task,), timeout=within)
 
     def then(self, act: Callable[[], None]) -> None:
         """Calls `act` when the turn's task is done; soon, if it is already."""

@@ -21,7 +21,7 @@ from parlance.core.events import (
 )
 from parlance.core.ids import CallId, MessageId, TurnId
 from parlance.core.messages import Origin
-from parlance.core.parts import Annotation, Image, Part, Reasoning, Text, ToolCall, ToolResult, Url
+from parlance.core.parts import Annotation, Image, Kept, Part, Reasoning, Signature, Text, ToolCall, ToolResult, Url
 from parlance.core.snapshot import Snapshot, fold_snapshot
 
 ORIGIN = Origin("lab", "qwen3-32b", "openai_chat")
@@ -75,3 +75,12 @@ def test_of_nothing_it_holds_nothing() -> None:
 def test_what_came_whole_is_shown_whole() -> None:
     image = Image(Url("https://example.com/cat.png"))
     assert fold_snapshot([StepStarted(1, ORIGIN), PartOpened(1, image)]).parts == (image,)
+
+
+def test_a_client_sees_no_proofs_nor_foreign_blocks_and_thoughts_only_if_it_asked() -> None:
+    proof = Signature("gemini", "c2ln")
+    thought, call = Reasoning("hm", proof), ToolCall(CALL.id, CALL.name, "{}", proof)
+    parts = (thought, Text("Hi", signature=proof), call, Kept("gemini", "executableCode", Raw(b"{}")))
+    open_hearted, plain = (Snapshot(parts, "running").told(thoughts=asked) for asked in (True, False))
+    assert open_hearted.parts == (Reasoning("hm"), Text("Hi"), ToolCall(CALL.id, CALL.name, "{}"))
+    assert plain == Snapshot(open_hearted.parts[1:], "running")

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.routing import BaseRoute, Router
@@ -15,6 +15,7 @@ from parlance.doors import json_rpc, ndjson_chat, status, ws_chat
 from parlance.doors.entrance import Entrance, nowhere
 from parlance.doors.json_rpc.sessions import SessionLimits
 from parlance.doors.serving import DoorOptions, Serving
+from parlance.doors.visit import ABORT
 from parlance.engine.ask import EngineOptions
 from parlance.engine.engine import Engine
 from parlance.engine.turn_state import EngineParts
@@ -135,13 +136,19 @@ class Socket(Connection):
 
 
 class Exchange(Connection):
-    """A request over HTTP. Its body is sent whole, unless `body` is None."""
+    """A request over HTTP. Its body is sent whole, unless `body` is None. `abort` is what drops the connection."""
 
     def __init__(
-        self, house: House, method: str, path: str, body: bytes | None = b"", headers: Mapping[str, str] | None = None
+        self,
+        house: House,
+        method: str,
+        path: str,
+        body: bytes | None = b"",
+        headers: Mapping[str, str] | None = None,
+        abort: Callable[[], None] | None = None,
     ) -> None:
         given = {"content-type": "application/json", **(headers or {})}
-        super().__init__(house, scope_of("http", path, given, method=method))
+        super().__init__(house, {**scope_of("http", path, given, method=method), ABORT: abort})
         if body is not None:
             self.put("http.request", body=body)
 
@@ -162,5 +169,5 @@ class Exchange(Connection):
         return {"status_code": status_code, "headers": headers, **body}
 
 
-def post(house: House, message: str = "Hello") -> Exchange:
-    return Exchange(house, "POST", "/chat", json.dumps({"message": message}).encode())
+def post(house: House, message: str = "Hello", *, abort: Callable[[], None] | None = None) -> Exchange:
+    return Exchange(house, "POST", "/chat", json.dumps({"message": message}).encode(), abort=abort)

@@ -204,12 +204,32 @@ async def test_a_socket_remembers_its_newest_requests_and_not_all(monkeypatch: p
         await one.accepted()
     await ask(socket, "1")
     second = await ask(socket, "2")
-    theirs = {name: await ask(other, name) for name in "12"}
+    for name in "12":
+        await ask(other, name)
     await ask(socket, "3")
-    for name, turn_id in (("2", second), ("1", theirs["1"])):
-        socket.say(action="resume", request_id=name)
-        assert (await socket.until("complete"))["turn_id"] == turn_id
+    socket.say(action="resume", request_id="2")
+    assert (await socket.until("complete"))["turn_id"] == second
+    socket.say(action="resume", request_id="1")
+    assert (await socket.until("error"))["code"] == "turn_not_found", "there are two of this id, and neither is its own"
     for one in (socket, other):
+        await one.leave()
+    await house.engine.close()
+
+
+async def test_a_word_for_a_request_that_this_socket_never_made_meets_nobody_else_s() -> None:
+    go = asyncio.Event()
+    house = House(ScriptedProvider([[Began(model="m")], go, *answering("Hi")[1:]]))
+    mine, other = Socket(house), Socket(house)
+    for one in (mine, other):
+        await one.accepted()
+    mine.say(action="chat", request_id="1", payload={"text": "Hello"})
+    await mine.until("processing")
+    other.say(action="cancel", request_id="1")
+    other.say(action="tool_result", payload={"request_id": "1", "results": [{"tool_call_id": "c", "output": 1}]})
+    assert [(await other.frame())["code"] for _ in range(2)] == ["turn_not_found"] * 2
+    go.set()
+    assert (await mine.until("complete"))["metadata"]["status"] == "completed"
+    for one in (mine, other):
         await one.leave()
     await house.engine.close()
 

@@ -135,13 +135,26 @@ async def test_a_turn_of_another_subtenant_is_not_found(who: Principal) -> None:
     await stage.engine.close()
 
 
-async def test_of_turns_with_one_request_id_the_newest_of_ones_own_is_found() -> None:
+async def test_a_turn_is_found_by_its_request_id_where_that_names_one_of_ones_own_and_no_other() -> None:
     stage = Stage()
-    await stage.start(principal=ACME, request_id="r")
-    second = await stage.start(principal=ACME, request_id="r")
+    mine = await stage.start(principal=ACME, request_id="r")
     foreign = await stage.start(principal=GLOBEX, request_id="r")
-    assert stage.engine.find_request("r", ACME) is second
+    assert stage.engine.find_request("r", ACME) is mine
     assert stage.engine.find_request("r", GLOBEX) is foreign
+    await stage.start(principal=ACME, request_id="r")
+    with pytest.raises(TurnNotFound, match="2 turns bear"):
+        stage.engine.find_request("r", ACME)
+    with pytest.raises(TurnNotFound, match="No turn"):
+        stage.engine.find_request("another", ACME)
+    await stage.engine.close()
+
+
+async def test_a_forgotten_turn_s_request_id_is_free_for_another() -> None:
+    stage = Stage(options=EngineOptions(live_retention=0))
+    await ended(await stage.start(request_id="r"))
+    await settle()
+    again = await stage.start(request_id="r")
+    assert stage.engine.find_request("r", LOCAL_ADMIN) is again
     await stage.engine.close()
 
 

@@ -214,7 +214,8 @@ class RpcSocket:
             tale = _Tale(turn, place_of(turn, resume.after), notices)
         except CursorExpired:
             head = turn.log.head
-            tale = _Tale(turn, head, notices, (notices.snapshot(head, fold_snapshot(turn.log.read())),))
+            shown = fold_snapshot(turn.log.read()).told(thoughts=resume.params.reasoning)
+            tale = _Tale(turn, head, notices, (notices.snapshot(head, shown),))
         self._tales.append(tale)
 
     @property

@@ -13,6 +13,7 @@ from parlance.core.errors import (
     ParlanceError,
     RequestIdInUse,
     SlowFollower,
+    TurnNotFound,
     UnsupportedMediaType,
 )
 from parlance.core.ids import TurnId, uuid7
@@ -165,7 +166,8 @@ class ChatSocket:
         except CursorExpired:
             after = turn.log.head
             frames = TurnFrames(request_id, turn.id, turn.log.epoch, resume.params)
-            await self._say(frames.snapshot(after, fold_snapshot(turn.log.read())))
+            shown = fold_snapshot(turn.log.read()).told(thoughts=resume.params.reasoning)
+            await self._say(frames.snapshot(after, shown))
         self._follow(turn, request_id, after, resume.params)
 
     @property
@@ -180,9 +182,13 @@ class ChatSocket:
             return engine.find(named.turn_id, self._who)
         request_id = named.request_id or ""
         if request_id in self._asked:
-            # Clients may number their requests from 1: a late word of this one must not meet another's turn.
             return engine.find(self._asked[request_id], self._who)
-        return engine.find_request(request_id, self._who)
+        if isinstance(named, Resume):
+            return engine.find_request(request_id, self._who)
+        # Clients may number their requests from 1: a late word of this one must not meet another's turn.
+        raise TurnNotFound(
+            f"No request {request_id[:80]!r} was made on this socket. Give the turn_id, or resume it first."
+        )
 
     def _check_free(self, request_id: str) -> None:
         if request_id in self._telling:
