@@ -37,7 +37,7 @@ class Params(Struct, frozen=True, forbid_unknown_fields=True):
     top_p: float | None = None
     top_k: int | None = None
     seed: int | None = None
-    stop: str | list[str] = []
+    stop: str | list[str] | None = None
     max_tokens: int | None = None
     tool_choice: str = "auto"
     parallel_tool_calls: bool | None = None
@@ -79,7 +79,7 @@ def build_request(
             top_p=params.top_p,
             top_k=params.top_k,
             seed=params.seed,
-            stop=(params.stop,) if isinstance(params.stop, str) else tuple(params.stop),
+            stop=(params.stop,) if isinstance(params.stop, str) else tuple(params.stop or ()),
         ),
         reasoning=ReasoningAsk(effort=params.reasoning_effort, show=params.reasoning),
     )
@@ -123,4 +123,4 @@ def _decode_tool(raw: Raw, path: str) -> ToolSpec:
 
 def _decode_tool_choice(choice: str) -> ToolChoice:
     words: dict[str, Literal["auto", "none", "required"]] = {"auto": "auto", "none": "none", "required": "required"}
-    return words.get(choice) or NamedTool(choice)
+    return words.get(choice or "auto") or NamedTool(choice)

@@ -56,8 +56,8 @@ def decode_chat(body: bytes) -> Chat:
     return Chat(
         message=decode_text(chat.message, path="$.message"),
         model=chat.model,
-        tools=decode_tools(chat.tools, path="$.tools"),
-        params=chat.params,
+        tools=decode_tools(chat.tools or (), path="$.tools"),
+        params=chat.params or Params(),
     )
 
 

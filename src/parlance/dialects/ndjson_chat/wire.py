@@ -13,8 +13,8 @@ class ChatBody(Struct, frozen=True):
     message: str
     model: str | None = None
     chat_id: str | None = None
-    tools: list[Raw] = []
-    params: Params = Params()
+    tools: list[Raw] | None = None
+    params: Params | None = None
 
 
 class ResultsBody(Struct, frozen=True):

@@ -113,7 +113,9 @@ def _decode_action(envelope: Envelope) -> Command:
             return Cancel(*_named_turn(envelope.request_id, envelope.turn_id))
         case "resume":
             named = _named_turn(envelope.request_id, envelope.turn_id)
-            return Resume(*named, envelope.after, decode_json(envelope.payload, ResumePayload, at="$.payload").params)
+            return Resume(
+                *named, envelope.after, decode_json(envelope.payload, ResumePayload, at="$.payload").params or Params()
+            )
         case "tool_result":
             return _decode_results(envelope)
         case "auth":
@@ -130,8 +132,8 @@ def _decode_chat(envelope: Envelope) -> Chat:
         request_id=envelope.request_id,
         message=decode_text(payload.text, path="$.payload.text"),
         model=payload.model,
-        tools=decode_tools(payload.tools, path="$.payload.tools"),
-        params=payload.params,
+        tools=decode_tools(payload.tools or (), path="$.payload.tools"),
+        params=payload.params or Params(),
         idempotency_key=payload.idempotency_key,
         payload=bytes(envelope.payload),
     )

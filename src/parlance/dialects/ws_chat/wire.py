@@ -23,13 +23,13 @@ class ChatPayload(Struct, frozen=True):
     text: str
     model: str | None = None
     chat_id: str | None = None
-    tools: list[Raw] = []
-    params: Params = Params()
+    tools: list[Raw] | None = None
+    params: Params | None = None
     idempotency_key: str | None = None
 
 
 class ResumePayload(Struct, frozen=True):
-    params: Params = Params()
+    params: Params | None = None
 
 
 class AuthPayload(Struct, frozen=True):

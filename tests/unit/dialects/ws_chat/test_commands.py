@@ -42,6 +42,16 @@ def test_a_chat_with_all_additions() -> None:
     assert (chat.params.reasoning, chat.idempotency_key) == (True, "k")
 
 
+def test_null_says_as_little_as_nothing() -> None:
+    nulls = dict.fromkeys(("model", "tools", "params", "chat_id", "idempotency_key"))
+    bare, full = (
+        decode_command(json.dumps({"action": "chat", "payload": {"text": "Hi", **more}})) for more in ({}, nulls)
+    )
+    assert isinstance(bare, Chat)
+    assert isinstance(full, Chat)
+    assert (full.model, full.tools, full.params, full.idempotency_key) == (None, (), bare.params, None)
+
+
 def test_unknown_keys_of_newer_clients_are_passed_over() -> None:
     chat = decode_command(frame(action="chat", payload={"text": "Hi", "mood": 1}, request_id="r", extra=[]))
     assert isinstance(chat, Chat)
