@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("script", ["script/server", "script/test", "script/pin", ".ci/run"])
+@pytest.mark.parametrize("script", ["script/server", "script/test", "script/bench", "script/pin", ".ci/run"])
 def test_a_script_can_be_run(script: str) -> None:
     assert os.access(ROOT / script, os.X_OK)
 
@@ -30,7 +30,7 @@ def clone(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("script", ["server", "test"])
+@pytest.mark.parametrize("script", ["server", "test", "bench"])
 def test_a_python_that_is_too_old_is_named(script: str, clone: Path) -> None:
     environment = {"PATH": str(clone / "bin")}
     command = ["/bin/sh", str(clone / "script" / script)]

@@ -22,6 +22,7 @@ from tests.architecture.rules.source import Finding
 ROOT = Path(__file__).resolve().parents[2]
 SOURCE = ROOT / "src/parlance"
 TESTS = ROOT / "tests"
+BENCH = ROOT / "bench"
 
 
 def assert_none(findings: Sequence[Finding]) -> None:
@@ -34,6 +35,11 @@ def test_files_functions_and_parameter_lists_are_small() -> None:
 
 def test_test_files_are_small_too() -> None:
     assert_none([finding for finding in sizes.find(TESTS, []) if "file_lines" in finding.message])
+
+
+def test_the_benchmark_reads_like_the_rest() -> None:
+    rules = (names.find, vendors.find, imports.find, signatures.find, remarks.find)
+    assert_none([*sizes.find(BENCH, []), *(finding for find in rules for finding in find(BENCH))])
 
 
 def test_names_say_something() -> None:

@@ -1,0 +1,191 @@
+"""Microseconds per event inside the process, stage by stage, without sockets. `python -m bench.stages` prints them.
+
+Each stage runs on what the one before it made: once with every event alone, as a slow model sends them, and once
+with a hundred together.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+
+import uvloop
+from msgspec import Struct
+
+from bench.jobs import CHUNKS
+from parlance.core.deltas import Delta
+from parlance.core.events import Event
+from parlance.core.ids import new_turn_id
+from parlance.core.messages import Origin
+from parlance.core.parts import Family
+from parlance.dialects.chat_request import Params
+from parlance.dialects.ndjson_chat.serve import TurnLines
+from parlance.dialects.openai_chat.speaker import ChatSpeaker
+from parlance.dialects.ws_chat.serve import TurnFrames
+from parlance.engine.assemble import Assembler
+from parlance.journal.memory import MemoryJournal, MemoryLog
+from parlance.net.framing import Frame
+from parlance.net.sse import SseReader
+from parlance.testing.reply import Reply, encode_stream
+
+TRIES = 7
+"""The best of so many counts: what makes a try slower is always something else."""
+
+
+class Stage(Struct, frozen=True):
+    """Microseconds per event. `together`: a hundred events at once."""
+
+    name: str
+    alone: float
+    together: float
+
+
+class _Made(Struct, frozen=True):
+    """One answer at each of its stations, cut into the pieces that arrive at once."""
+
+    reads: list[bytes]
+    frames: list[list[Frame]]
+    deltas: list[list[Delta]]
+    events: list[list[Event]]
+
+
+Act = Callable[[_Made, int], None]
+"""Passes an answer through a stage, so many times."""
+
+
+def measure(answers: int = 40) -> list[Stage]:
+    """Each try passes so many answers through a stage."""
+    alone, together = _make(1), _make(CHUNKS)
+    stages: list[tuple[str, Act]] = [
+        ("read the host's bytes (SSE)", _times(_read)),
+        ("speak: frames to deltas", _times(_speak)),
+        ("assemble: deltas to events", _times(_assemble)),
+        ("log: number and keep", _times(_log)),
+        ("log, and wake a follower", _wake),
+        ("tell at door C", _times(_tell_lines)),
+        ("tell at door A", _times(_tell_frames)),
+    ]
+    return [Stage(name, _cost(act, alone, answers), _cost(act, together, answers)) for name, act in stages]
+
+
+def encode_stages(stages: Sequence[Stage]) -> str:
+    width = max(len(stage.name) for stage in stages)
+    lines = [
+        f"| {'Stage, µs/event':<{width}} | alone | 100 together |",
+        f"| :{'-' * (width - 1)} | ----: | -----------: |",
+    ]
+    lines += [f"| {stage.name:<{width}} | {stage.alone:5.2f} | {stage.together:12.2f} |" for stage in stages]
+    return "\n".join(lines) + "\n"
+
+
+def _make(size: int) -> _Made:
+    wire = encode_stream(Reply(text=tuple(f"~token{number:03d}" for number in range(CHUNKS))))
+    reads = [b"".join(wire[at : at + size]) for at in range(0, len(wire), size)]
+    reader, speaker, assembler = SseReader(), _speaker(), _assembler()
+    frames = [reader.feed(data) for data in reads]
+    deltas = [[delta for data, event in batch for delta in speaker.feed(data, event)] for batch in frames]
+    return _Made(reads, frames, deltas, [assembler.feed(batch) for batch in deltas])
+
+
+def _cost(act: Act, made: _Made, answers: int) -> float:
+    best = float("inf")
+    for _ in range(TRIES):
+        begun = time.perf_counter()
+        act(made, answers)
+        best = min(best, time.perf_counter() - begun)
+    return best / answers / CHUNKS * 1e6
+
+
+def _times(once: Callable[[_Made], None]) -> Act:
+    def act(made: _Made, answers: int) -> None:
+        for _ in range(answers):
+            once(made)
+
+    return act
+
+
+def _read(made: _Made) -> None:
+    feed = SseReader().feed
+    for data in made.reads:
+        feed(data)
+
+
+def _speak(made: _Made) -> None:
+    feed = _speaker().feed
+    for batch in made.frames:
+        deltas: list[Delta] = []
+        for data, event in batch:
+            deltas += feed(data, event)
+
+
+def _assemble(made: _Made) -> None:
+    feed = _assembler().feed
+    for batch in made.deltas:
+        feed(batch)
+
+
+def _log(made: _Made) -> None:
+    log = _memory_log()
+    for batch in made.events:
+        log.append(batch)
+
+
+def _wake(made: _Made, answers: int) -> None:
+    async def follow_all() -> None:
+        for _ in range(answers):
+            await _follow(made)
+
+    uvloop.run(follow_all())
+
+
+async def _follow(made: _Made) -> None:
+    """Two tasks that take turns, as a provider's and a door's do."""
+    log = _memory_log()
+    follower = log.follow()
+
+    async def listen() -> None:
+        async for _ in follower:
+            pass
+
+    listening = asyncio.create_task(listen())
+    for batch in made.events:
+        await asyncio.sleep(0)
+        log.append(batch)
+        await asyncio.sleep(0)
+    follower.close()
+    await listening
+
+
+def _tell_lines(made: _Made) -> None:
+    log = _memory_log()
+    lines = TurnLines(log.turn, log.epoch, Params())
+    number = 1
+    for batch in made.events:
+        lines.encode(number, batch)
+        number += len(batch)
+
+
+def _tell_frames(made: _Made) -> None:
+    log = _memory_log()
+    frames = TurnFrames("1", log.turn, log.epoch, Params())
+    first = 1
+    for batch in made.events:
+        for number, event in enumerate(batch, first):
+            frames.encode(number, event)
+        first += len(batch)
+
+
+def _speaker() -> ChatSpeaker:
+    return ChatSpeaker(host="host", quirks=frozenset())
+
+
+def _assembler() -> Assembler:
+    origin = Origin("host", "scripted-model", Family("openai_chat"))
+    return Assembler(step=1, origin=origin, first_part=1, runner_of=lambda tool: "server")
+
+
+def _memory_log() -> MemoryLog:
+    return MemoryJournal().open(new_turn_id())
+
+
+if __name__ == "__main__":
+    print(encode_stages(measure()), end="")
