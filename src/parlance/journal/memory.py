@@ -78,7 +78,8 @@ class MemoryLog:
         self._events.extend(events)
         self._carried += carried(events)
         self.ended = type(events[-1]) is TurnEnded
-        for follower in tuple(self._followers):
+        # A copy, since one that is cut leaves; of nearly always one follower.
+        for follower in [*self._followers]:
             follower.told(events)
 
     def read(self, after: int = 0) -> Sequence[Event]:

@@ -1,12 +1,15 @@
 """Logging, set up once: structlog and the standard library's loggers in one pipeline, to a stream and to a file."""
 
+import json
 import logging
 import re
 import sys
+from collections.abc import Callable
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Literal, TextIO
 
+import msgspec
 import structlog
 from msgspec import Struct
 from structlog.typing import EventDict, Processor, WrappedLogger
@@ -156,7 +159,16 @@ def _formatter(redactor: Redactor, renderers: tuple[Processor, ...], options: Lo
 
 
 def _json() -> tuple[Processor, ...]:
-    return (structlog.processors.JSONRenderer(),)
+    return (structlog.processors.JSONRenderer(serializer=_encode_line),)
+
+
+def _encode_line(event: EventDict, *, default: Callable[[object], object]) -> str:
+    """Nearly all lines are ASCII, and quick. The others are escaped, since some characters end or turn a line."""
+    try:
+        line = msgspec.json.encode(event, enc_hook=default)
+    except (TypeError, ValueError, UnicodeError):
+        line = b"\xff"
+    return line.decode() if line.isascii() else json.dumps(event, default=default)
 
 
 def _console(*, colors: bool) -> tuple[Processor, ...]:

@@ -38,7 +38,8 @@ class TurnLog:
         running = self._running.setdefault(facts.turn, _Running())
         match event:
             case TurnStarted():
-                _log.info("turn started", **_who(facts))
+                # The line of its end says all of this again, and a line is the dearest thing about a short turn.
+                _log.debug("turn started", **_who(facts))
             case StepStarted(origin=origin):
                 running.steps += 1
                 running.host = origin.host

@@ -30,7 +30,7 @@ def ticking() -> TurnLog:
 
 
 def test_a_turn_has_a_line_at_its_start_one_for_each_tool_call_and_one_at_its_end(record: Record) -> None:
-    written = record(LogOptions(format="json"))
+    written = record(LogOptions(format="json", level="DEBUG"))
     watch(ticking(), events())
     started, tool, ended = lines(written)
     assert [line["event"] for line in (started, tool, ended)] == ["turn started", "tool returned", "turn ended"]
@@ -48,7 +48,7 @@ def test_a_turn_has_a_line_at_its_start_one_for_each_tool_call_and_one_at_its_en
 def test_a_failed_turn_is_a_warning_with_the_faults_code(record: Record) -> None:
     written = record(LogOptions(format="json"))
     watch(ticking(), events(FAILED, is_error=True))
-    _, tool, ended = lines(written)
+    tool, ended = lines(written)
     assert tool["error"] is True
     assert (ended["level"], ended["status"], ended["fault"], ended["host"]) == (
         "warning",
