@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,8 @@ SEEN_BY_THE_HOST = {"docs/extending.md": saw_the_key, "docs/local-models.md": sa
 
 @pytest.mark.parametrize("page", [page for page in ALL_PAGES if runnable(page)], ids=name_of)
 async def test_the_examples_of_a_page_work_as_they_stand_there(page: Path, tmp_path: Path) -> None:
+    if "curl" in page.read_text(encoding="utf-8") and shutil.which("curl") is None:
+        pytest.skip("its examples use curl, and there is none on this machine")
     async with ScriptedUpstream(*[QUICK] * QUICK_ONES, default=LONG) as upstream:
         await asyncio.to_thread(follow_all, page, tmp_path, f"http://127.0.0.1:{upstream.port}")
         SEEN_BY_THE_HOST.get(name_of(page), saw_nothing)(upstream)
