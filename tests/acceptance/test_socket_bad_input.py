@@ -29,6 +29,7 @@ def result_frame(results: object, **named: object) -> str:
 
 
 DEEP = '{"a":' * 1_000 + "1" + "}" * 1_000
+ABYSS = '{"a":' * 100_000 + "1" + "}" * 100_000
 
 # The frame, the code of the error, and whether the id of the request could be read.
 CASES: dict[str, tuple[str, str, bool]] = {
@@ -54,8 +55,8 @@ CASES: dict[str, tuple[str, str, bool]] = {
     "NUL in the text": (chat_frame(text="a\0b"), "invalid_request", True),
     "NUL in the frame": ('{"action":"chat"\0}', "invalid_json", False),
     "a thousand levels": (DEEP, "invalid_request", False),
-    "a thousand levels in the payload": (
-        f'{{"action":"chat","request_id":"bad","payload":{DEEP}}}', "invalid_request", False,
+    "too many levels for any decoder": (
+        f'{{"action":"chat","request_id":"bad","payload":{ABYSS}}}', "invalid_request", False,
     ),
     "an unknown parameter": (with_params(temprature=1), "invalid_request", True),
     "a parameter of another type": (with_params(temperature="hot"), "invalid_request", True),

@@ -91,8 +91,8 @@ def test_an_error_that_is_none_says_nothing(error: object) -> None:
     [
         b'{"choices":[{"delta":{"content":"x"},"p":NaN}]}',
         b'{"choices":' + b"[" * 100_000,
-        b'{"x":' + b"[" * 5_000 + b"]" * 5_000 + b"}",
-        b'{"choices":[{"delta":{"content":' + b'{"a":' * 5_000 + b"1" + b"}" * 5_000 + b"}}]}",
+        b'{"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        b'{"choices":[{"delta":{"content":' + b'{"a":' * 100_000 + b"1" + b"}" * 100_000 + b"}}]}",
         b"[]",
         b"text",
         b'{"choices":[{"delta":',
