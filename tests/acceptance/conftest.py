@@ -1,6 +1,7 @@
 """Servers that the acceptance tests of one process share: one that needs nothing, one with a scripted host."""
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -22,6 +23,12 @@ LAB = {
     "PARLANCE_SERVER__STOP_GRACE": "1",
     "LOG_LEVEL": "DEBUG",
 }
+
+
+def lab_server(folder: Path, upstream: PlannedUpstream, parlance_yaml: str) -> ServerProcess:
+    """A server in front of the scripted host, with a file of its own beside `LAB`."""
+    (folder / "parlance.yaml").write_text(parlance_yaml)
+    return ServerProcess(folder, {**LAB, "OPENAI_API_BASE_URL": upstream.base_url})
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,7 +12,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.acceptance.chat_lines import ask, open_client, problem_of
 from tests.acceptance.chat_socket import ChatSocket, open_chat
-from tests.acceptance.conftest import LAB
+from tests.acceptance.conftest import lab_server
 from tests.acceptance.planned_upstream import PlannedUpstream
 from tests.acceptance.server_process import ServerProcess, started
 
@@ -32,9 +32,7 @@ access:
 
 @pytest.fixture(scope="module")
 def shared_keyed(shared_upstream: PlannedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    folder = tmp_path_factory.mktemp("keyed")
-    (folder / "parlance.yaml").write_text(SETTINGS)
-    with ServerProcess(folder, {**LAB, "OPENAI_API_BASE_URL": shared_upstream.base_url}) as server:
+    with lab_server(tmp_path_factory.mktemp("keyed"), shared_upstream, SETTINGS) as server:
         yield server
 
 

@@ -7,7 +7,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 
 from tests.acceptance.chat_lines import open_client, problem_of
-from tests.acceptance.conftest import LAB
+from tests.acceptance.conftest import lab_server
 from tests.acceptance.planned_upstream import PlannedUpstream
 from tests.acceptance.rpc_session import create_session, is_lost, join, text_of
 from tests.acceptance.server_process import ServerProcess
@@ -24,9 +24,7 @@ access:
 
 @pytest.fixture(scope="module")
 def shared_keyed(shared_upstream: PlannedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
-    folder = tmp_path_factory.mktemp("keyed_sessions")
-    (folder / "parlance.yaml").write_text(SETTINGS)
-    with ServerProcess(folder, {**LAB, "OPENAI_API_BASE_URL": shared_upstream.base_url}) as server:
+    with lab_server(tmp_path_factory.mktemp("keyed_sessions"), shared_upstream, SETTINGS) as server:
         yield server
 
 

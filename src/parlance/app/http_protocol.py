@@ -24,7 +24,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _head_size = 0
     _head_timer: asyncio.TimerHandle | None = None
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as in the parent
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # the parent narrows it too
         super().connection_made(transport)
         self._begin_head()
 

@@ -45,8 +45,12 @@ async def serve(settings: Settings, listener: socket.socket, greet: Callable[[Ap
     try:
         port = int(listener.getsockname()[1])
         application = await compose(settings, port=port)
-        server = _Server(_config(settings, application), application.engine, settings.server.stop_grace)
-        server.ready = lambda: greet(application, port)
+        server = _Server(
+            _config(settings, application),
+            application.engine,
+            grace=settings.server.stop_grace,
+            ready=lambda: greet(application, port),
+        )
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, 50, 50)
@@ -56,19 +60,21 @@ async def serve(settings: Settings, listener: socket.socket, greet: Callable[[Ap
 
 
 class _Server(uvicorn.Server):
-    """Lets running turns end, and be told, before it closes a connection; a second signal ends them at once."""
+    """Lets running turns end, and be told, before it closes a connection; a second signal ends them at once.
 
-    ready: Callable[[], None]
+    `ready` is called once it listens.
+    """
 
-    def __init__(self, config: uvicorn.Config, engine: Engine, grace: float) -> None:
+    def __init__(self, config: uvicorn.Config, engine: Engine, *, grace: float, ready: Callable[[], None]) -> None:
         super().__init__(config)
         self._engine = engine
         self._grace = grace
+        self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self.ready()
+            self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         closing = asyncio.create_task(self._engine.close(self._grace))
@@ -76,7 +82,10 @@ class _Server(uvicorn.Server):
             await asyncio.wait((closing,), timeout=POLL)
             if self.force_exit:
                 self._engine.interrupt()
-        await super().shutdown(sockets)
+        try:
+            await closing
+        finally:
+            await super().shutdown(sockets)
 
 
 def _config(settings: Settings, application: Application) -> uvicorn.Config:

@@ -9,6 +9,7 @@ from starlette.routing import BaseRoute, Router
 
 from parlance.access.authenticate import AccessGate
 from parlance.access.options import AccessOptions
+from parlance.core.json import JsonObject
 from parlance.core.provider import Provider
 from parlance.core.tool import Tool
 from parlance.doors import json_rpc, ndjson_chat, status, ws_chat
@@ -21,7 +22,7 @@ from parlance.engine.engine import Engine
 from parlance.engine.turn_state import EngineParts
 from parlance.journal.memory import MemoryJournal
 from parlance.telemetry.observers import ObserverList
-from parlance.testing.models import FixedModels, FixedToolbox
+from parlance.testing.models import FixedModels, FixedToolbox, FunctionTool
 from parlance.testing.provider import ScriptedProvider
 
 PATIENCE = 10.0
@@ -31,6 +32,23 @@ Message = dict[str, Any]
 
 async def nothing() -> None:
     pass
+
+
+class Digger:
+    """A tool of the server, `dig`, that runs until it is stopped."""
+
+    def __init__(self) -> None:
+        self.running = asyncio.Event()
+        self.stopped = asyncio.Event()
+        self.tool = FunctionTool("dig", self._dig)
+
+    async def _dig(self, arguments: JsonObject) -> str:
+        self.running.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.stopped.set()
+        return "found"
 
 
 class House:

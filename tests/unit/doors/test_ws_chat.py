@@ -18,33 +18,24 @@ from parlance.testing.clock import settle
 from parlance.testing.models import FunctionTool
 from parlance.testing.provider import ScriptedProvider, answering, calling
 from tests.probes.leaks import LeakProbe
-from tests.unit.doors.asgi import House, Socket
+from tests.unit.doors.asgi import Digger, House, Socket
 
 KEYED = AccessOptions(keys=(ConfiguredKey("web", "key-0123456789"),))
 
 
 @pytest.mark.requirement("ws_chat:cancel:mid_tool")
 async def test_cancel_while_a_server_tool_runs_ends_its_task_and_no_step_follows() -> None:
-    running, ended = asyncio.Event(), asyncio.Event()
-
-    async def dig(arguments: JsonObject) -> str:
-        running.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-        return "found"
-
+    digger = Digger()
     provider = ScriptedProvider(calling(("dig", "{}")), answering("never"))
-    socket = Socket(House(provider, FunctionTool("dig", dig)))
+    socket = Socket(House(provider, digger.tool))
     await socket.accepted()
     socket.say(action="chat", request_id="r", payload={"text": "Dig."})
     await socket.until("tool_call")
-    await running.wait()
+    await digger.running.wait()
     socket.say(action="cancel", request_id="r")
     last = await socket.until("complete", "error")
     assert last["metadata"]["status"] == "cancelled"
-    assert ended.is_set()
+    assert digger.stopped.is_set()
     assert len(provider.requests) == 1
     await socket.leave()
 

@@ -7,16 +7,14 @@ import pytest
 
 from parlance.access.options import AccessOptions, ConfiguredKey
 from parlance.core.deltas import Began, Delta, Finished, TextDelta
-from parlance.core.json import JsonObject
 from parlance.core.principal import LOCAL_ADMIN
 from parlance.doors.json_rpc.sessions import SessionLimits
 from parlance.doors.serving import DoorOptions
 from parlance.engine.ask import EngineOptions
 from parlance.testing.clock import settle
-from parlance.testing.models import FunctionTool
 from parlance.testing.provider import Act, ScriptedProvider, answering, calling
 from tests.probes.leaks import LeakProbe
-from tests.unit.doors.asgi import Exchange, House
+from tests.unit.doors.asgi import Digger, Exchange, House
 from tests.unit.doors.json_rpc.rpc import RpcClient, make_session, opened
 
 KEYED = AccessOptions(keys=(ConfiguredKey("web", "key-0123456789"),))
@@ -24,23 +22,14 @@ KEYED = AccessOptions(keys=(ConfiguredKey("web", "key-0123456789"),))
 
 @pytest.mark.requirement("json_rpc:cancel:mid_tool")
 async def test_cancel_while_a_server_tool_runs_ends_its_task_and_no_step_follows() -> None:
-    running, ended = asyncio.Event(), asyncio.Event()
-
-    async def dig(arguments: JsonObject) -> str:
-        running.set()
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.set()
-        return "found"
-
+    digger = Digger()
     provider = ScriptedProvider(calling(("dig", "{}")), answering("never"))
-    client = await opened(House(provider, FunctionTool("dig", dig)))
+    client = await opened(House(provider, digger.tool))
     await client.generate("Dig.")
-    await running.wait()
+    await digger.running.wait()
     client.call("cancel")
     assert (await client.until("end", "error"))["status_message"] == "cancelled"
-    assert ended.is_set()
+    assert digger.stopped.is_set()
     assert len(provider.requests) == 1
     await client.leave()
 
