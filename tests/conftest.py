@@ -20,6 +20,12 @@ settings.register_profile(
 )
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--long", action="store_true", help="loads and generated cases at their full size: hours, not seconds"
+    )
+
+
 def pytest_configure() -> None:
     for name in set(os.environ).difference(KEPT_VARIABLES):
         if not name.startswith(KEPT_PREFIXES):
@@ -36,6 +42,12 @@ def _empty_working_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[
     os.chdir(tmp_path_factory.mktemp("working_folder"))
     yield
     os.chdir(before)
+
+
+@pytest.fixture(scope="session")
+def long_run(request: pytest.FixtureRequest) -> bool:
+    """Whether a test that has a short and a long form runs in its long one."""
+    return bool(request.config.getoption("--long"))
 
 
 @pytest.fixture
