@@ -25,7 +25,8 @@ from parlance.engine.assemble import Assembler
 from parlance.journal.memory import MemoryJournal, MemoryLog
 from parlance.net.framing import Frame
 from parlance.net.sse import SseReader
-from parlance.testing.reply import Reply, encode_stream
+from parlance.testing.reply import Reply
+from parlance.testing.voices.openai_chat import encode_stream
 
 TRIES = 7
 """The best of so many counts: what makes a try slower is always something else."""

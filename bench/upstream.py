@@ -13,7 +13,8 @@ from typing import cast
 import uvloop
 
 from bench.jobs import CHUNKS, INTERVAL, STAMP_DIGITS, WORDS
-from parlance.testing.reply import Reply, encode_models, encode_stream
+from parlance.testing.reply import Reply
+from parlance.testing.voices.openai_chat import encode_models, encode_stream
 
 EVENTS_A_WRITE = 5
 """Events of a burst that leave together. One each would make this process, and not the target, what is measured."""

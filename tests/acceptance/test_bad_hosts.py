@@ -5,9 +5,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from parlance.testing.reply import Reply, encode_error, encode_event, encode_stream
+from parlance.testing.reply import Reply
 from parlance.testing.script import Script, failing
 from parlance.testing.silent_port import SilentPort
+from parlance.testing.voices.openai_chat import encode_error, encode_event, encode_stream
 from tests.acceptance.chat_lines import ask, open_client
 from tests.acceptance.chat_socket import ChatSocket, open_chat, text_of
 from tests.acceptance.conftest import LAB, UPSTREAM_KEY

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from parlance.testing.reply import Reply, ScriptedCall, encode_error
+from parlance.testing.reply import Reply, ScriptedCall
 from parlance.testing.script import Script, failing, saying
+from parlance.testing.voices.openai_chat import encode_error
 from tests.acceptance.chat_lines import ask, begun, open_client, problem_of
 from tests.acceptance.chat_socket import open_chat
 from tests.acceptance.conftest import LAB, UPSTREAM_KEY

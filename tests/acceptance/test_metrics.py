@@ -7,8 +7,9 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from parlance.testing.reply import Reply, ScriptedCall, encode_error
+from parlance.testing.reply import Reply, ScriptedCall
 from parlance.testing.script import Script, failing, saying
+from parlance.testing.voices.openai_chat import encode_error
 from tests.acceptance.chat_lines import ask, open_client, problem_of
 from tests.acceptance.chat_socket import ChatSocket, open_chat
 from tests.acceptance.conftest import LAB, UPSTREAM_KEY

@@ -286,7 +286,7 @@ ENDINGS: dict[str, tuple[Script, str, str | None, str]] = {
     "nothing said": (Script(reply=Reply(text=())), "end", "completed", ""),
     "a refusal": (Script(reply=Reply(text=(), refusal=("I", " won't"))), "end", "completed", "I won't"),
     "length": (Script(reply=Reply(text=("Half",), finish="length")), "end", "length", "Half"),
-    "filtered": (Script(reply=Reply(text=("Oh",), finish="content_filter")), "end", "filtered", "Oh"),
+    "filtered": (Script(reply=Reply(text=("Oh",), finish="filtered")), "end", "filtered", "Oh"),
     "cut": (Script(reply=Reply(text=("Half",)), finish=False), "end", "incomplete", "Half"),
     "failed": (failing(500, b"{}"), "error", None, ""),
 }

@@ -7,8 +7,8 @@ from contextlib import suppress
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from parlance.testing.reply import encode_error
 from parlance.testing.script import Script, failing
+from parlance.testing.voices.openai_chat import encode_error
 from tests.acceptance.chat_socket import ChatSocket, Frame, open_chat
 from tests.acceptance.planned_upstream import PlannedUpstream
 from tests.acceptance.scripts import PAUSED

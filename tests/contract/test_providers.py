@@ -28,9 +28,10 @@ from parlance.providers.connect import connect
 from parlance.providers.demo import Demo
 from parlance.testing.chaos import FaultAt, FaultyProvider
 from parlance.testing.provider import Act, ScriptedProvider, answering, calling
-from parlance.testing.reply import Reply, ScriptedCall, encode_whole
+from parlance.testing.reply import Reply, ScriptedCall
 from parlance.testing.script import Script
 from parlance.testing.upstream import ScriptedUpstream
+from parlance.testing.voices.openai_chat import encode_whole
 from tests.probes.leaks import LeakProbe
 
 Making = Callable[[str], AbstractAsyncContextManager[Provider]]

@@ -41,7 +41,7 @@ def saw_the_key(upstream: ScriptedUpstream) -> None:
 
 
 def saw_the_cancel(upstream: ScriptedUpstream) -> None:
-    *answered, cancelled = [request for request in upstream.requests if request.streams]
+    *answered, cancelled = [request for request in upstream.requests if request.json.get("stream") is True]
     assert all(request.answered.is_set() for request in answered)
     assert cancelled.gone.is_set()
 

@@ -13,6 +13,7 @@ from parlance.testing.reply import Reply as Reply
 from parlance.testing.reply import ScriptedCall as ScriptedCall
 from parlance.testing.script import Script as Script
 from parlance.testing.script import failing as failing
+from parlance.testing.script import refusing as refusing
 from parlance.testing.script import saying as saying
 from parlance.testing.silent_port import SilentPort as SilentPort
 from parlance.testing.upstream import ScriptedUpstream as ScriptedUpstream

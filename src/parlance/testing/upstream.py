@@ -1,4 +1,4 @@
-"""A model's host on loopback that follows a script: OpenAI's chat completions over real sockets, well or badly done.
+"""A model's host on loopback that follows a script: every wire language over real sockets, well or badly done.
 
 async with ScriptedUpstream(saying("Hi"), Script(cut=200, break_by="reset")) as upstream:
     ...  # point a provider at upstream.base_url; the first request is answered, the second breaks off
@@ -9,17 +9,20 @@ import asyncio
 from collections.abc import Sequence
 from typing import Self
 
+from parlance.core.parts import Family
 from parlance.testing.clock import settle
-from parlance.testing.reply import encode_error, encode_models, encode_stream, encode_whole
-from parlance.testing.script import Script
-from parlance.testing.strict import complaint_about
+from parlance.testing.script import Script, refusing
 from parlance.testing.upstream_connection import Connection, UpstreamRequest
+from parlance.testing.voice import Voice, Wanted
+from parlance.testing.voices.table import VOICES
+
+_OPENAI_CHAT = VOICES["openai_chat"]
 
 
 class ScriptedUpstream:
-    """Each chat request takes the next script; when none is left, `default`.
+    """Each request for an answer takes the next script; when none is left, `default`. Its path says its language.
 
-    `strict` refuses with 400 what OpenAI would refuse. With `key` set, any other key gets 401. `greeting` answers
+    `strict` refuses with 400 what a real host would refuse. With `key` set, any other key gets 401. `greeting` answers
     `GET /`, which is 404 otherwise. Everything that arrives is in `requests`, with the time at which its client went
     away.
     """
@@ -68,7 +71,11 @@ class ScriptedUpstream:
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return self.base_url_of("openai_chat")
+
+    def base_url_of(self, family: Family) -> str:
+        """The base URL for a provider that speaks this language."""
+        return f"http://127.0.0.1:{self.port}{VOICES[family].base_path}"
 
     @property
     def open_connections(self) -> int:
@@ -92,45 +99,51 @@ class ScriptedUpstream:
         self.requests.append(request)
         async with self._arrived:
             self._arrived.notify_all()
-        script = self._script(request)
+        voice, script = self._take(request)
         if script.raw is not None:
             connection.write_raw(script.raw)
             return
         if script.hold_head:
             await request.opened()
         await asyncio.sleep(script.head_delay)
-        await connection.send(request, script, _pieces(request, script))
+        await connection.send(request, script, _pieces(request, script, voice), stream_type=voice.stream_type)
 
-    def _script(self, request: UpstreamRequest) -> Script:
-        if self._key is not None and request.header("authorization") != f"Bearer {self._key}":
-            return _refusal(401, "Incorrect API key provided.", code="invalid_api_key")
-        match request.method, request.path.partition("?")[0]:
-            case "GET", "/v1/models":
-                return Script(body=encode_models(self._models), content_type="application/json")
-            case "POST", "/v1/chat/completions":
-                complaint = complaint_about(request.body) if self._strict else None
-                if complaint is not None:
-                    return _refusal(400, complaint)
-                return self._scripts.pop(0) if self._scripts else self._default
-            case "GET", "/" if self._greeting is not None:
-                return self._greeting
-            case method, path:
-                return _refusal(404, f"Invalid URL ({method} {path})")
+    def _take(self, request: UpstreamRequest) -> tuple[Voice, Script]:
+        """Who answers, and by what script."""
+        if request.method == "GET" and request.path == "/" and self._greeting is not None:
+            return _OPENAI_CHAT, self._greeting
+        for voice in VOICES.values():
+            wanted = voice.wants(request)
+            if wanted is not None:
+                return voice, self._script(request, voice, wanted)
+        return _OPENAI_CHAT, refusing(404, f"Invalid URL ({request.method} {request.path})")
+
+    def _script(self, request: UpstreamRequest, voice: Voice, wanted: Wanted) -> Script:
+        if self._key is not None and voice.key_of(request) != self._key:
+            return refusing(401, "Incorrect API key provided.")
+        if wanted == "models":
+            return Script(body=voice.encode_models(self._models), content_type="application/json")
+        complaint = voice.complaint_about(request) if self._strict else None
+        if complaint is not None:
+            return refusing(400, complaint)
+        return self._scripts.pop(0) if self._scripts else self._default
 
 
-def _refusal(status: int, message: str, *, code: str | None = None) -> Script:
-    return Script(status=status, body=encode_error(message, code=code), content_type="application/json")
-
-
-def _pieces(request: UpstreamRequest, script: Script) -> list[bytes] | bytes:
+def _pieces(request: UpstreamRequest, script: Script, voice: Voice) -> list[bytes] | bytes:
     """The body: a list is streamed piece by piece, bytes go whole."""
+    if script.refusal is not None:
+        return voice.encode_refusal(script.status, script.refusal)
     if script.body is not None:
         return script.body
     if script.events is not None:
         return list(script.events)
-    if not request.streams:
-        return encode_whole(script.reply)
-    events = encode_stream(script.reply, with_usage=request.wants_usage)
-    if not script.finish:
-        return events[: -1 - (request.wants_usage and script.reply.usage is not None)]
-    return [*events, b"data: [DONE]\n\n"] if script.done else events
+    if not voice.streams(request):
+        return voice.encode_whole(script.reply, request)
+    told = voice.encode_stream(script.reply, request)
+    if script.stream_error is not None:
+        return [*told.said, voice.encode_stream_error(script.stream_error)]
+    return [
+        *told.said,
+        *(told.ending if script.finish else ()),
+        *(told.terminator if script.finish and script.done else ()),
+    ]

@@ -45,15 +45,6 @@ class UpstreamRequest:
             return {}
         return value if isinstance(value, dict) else {}
 
-    @property
-    def streams(self) -> bool:
-        return self.json.get("stream") is True
-
-    @property
-    def wants_usage(self) -> bool:
-        options = self.json.get("stream_options")
-        return isinstance(options, dict) and options.get("include_usage") is True
-
     def go(self) -> None:
         """Open this request's gate: it goes on from where its script holds it."""
         self._gate.set()
@@ -119,11 +110,14 @@ class Connection(asyncio.Protocol):
         self._transport.write(data)
         raise _BrokenOff
 
-    async def send(self, request: UpstreamRequest, script: Script, body: list[bytes] | bytes) -> None:
-        """The answer as the script has it."""
+    async def send(
+        self, request: UpstreamRequest, script: Script, body: list[bytes] | bytes, *, stream_type: str
+    ) -> None:
+        """The answer as the script has it; a list is a stream."""
         self._left = script.cut
         chunked = isinstance(body, list) and script.delimit == "chunks"
-        self._transport.write(_head(script, body, chunked=chunked))
+        kind = script.content_type or (stream_type if isinstance(body, list) else "application/json")
+        self._transport.write(_head(script, body, kind=kind, chunked=chunked))
         for piece in body if isinstance(body, list) else [body]:
             await _gate(request, script)
             for part in _split(piece, script.drip):
@@ -185,8 +179,7 @@ class Connection(asyncio.Protocol):
         return UpstreamRequest(method, path, headers, body)
 
 
-def _head(script: Script, body: list[bytes] | bytes, *, chunked: bool) -> bytes:
-    kind = script.content_type or ("text/event-stream" if isinstance(body, list) else "application/json")
+def _head(script: Script, body: list[bytes] | bytes, *, kind: str, chunked: bool) -> bytes:
     lines = [f"HTTP/1.1 {script.status} Scripted", f"Content-Type: {kind}"]
     if isinstance(body, bytes):
         lines.append(f"Content-Length: {len(body)}")

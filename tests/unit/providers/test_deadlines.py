@@ -9,10 +9,11 @@ import pytest
 from parlance.core.deltas import Began, TextDelta
 from parlance.core.errors import HostTimeout
 from parlance.core.provider import Deadlines, HostSpec
-from parlance.testing.reply import Reply, encode_stream
+from parlance.testing.reply import Reply
 from parlance.testing.script import Script
 from parlance.testing.silent_port import SilentPort
 from parlance.testing.upstream import ScriptedUpstream
+from parlance.testing.voices.openai_chat import encode_stream
 from tests.probes.leaks import LeakProbe
 from tests.unit.providers.hosts import ASK, host_at, read_until_error, spec_at, text_of
 

@@ -24,9 +24,10 @@ from parlance.net.egress import Egress
 from parlance.providers.connect import connect
 from parlance.providers.host import Host
 from parlance.providers.languages import LANGUAGES
-from parlance.testing.reply import Reply, ScriptedCall, encode_error, encode_stream, encode_whole
+from parlance.testing.reply import Reply, ScriptedCall
 from parlance.testing.script import Break, Script, failing, saying
 from parlance.testing.upstream import ScriptedUpstream
+from parlance.testing.voices.openai_chat import encode_error, encode_stream, encode_whole
 from tests.probes.leaks import LeakProbe
 from tests.unit.providers.hosts import ASK, KEY, host_at, read_all, read_until_error, spec_at, text_of, thoughts_of
 
@@ -56,7 +57,7 @@ async def test_the_request_carries_the_key_and_the_configured_headers(upstream: 
     assert request.header("authorization") == f"Bearer {KEY}"
     assert request.header("x-team") == "blue"
     assert request.header("content-type") == "application/json"
-    assert request.streams
+    assert request.json["stream"] is True
 
 
 async def test_a_host_may_want_its_key_in_another_header_and_a_query_in_its_address() -> None:

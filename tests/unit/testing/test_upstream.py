@@ -6,10 +6,11 @@ import json
 import pytest
 from openai import APIStatusError, AsyncOpenAI
 
-from parlance.testing.reply import Reply, ScriptedCall, encode_error
+from parlance.testing.reply import Reply, ScriptedCall
 from parlance.testing.script import Break, Script, failing, saying
-from parlance.testing.strict import complaint_about
 from parlance.testing.upstream import ScriptedUpstream
+from parlance.testing.voices.openai_chat import encode_error
+from parlance.testing.voices.openai_chat_strict import complaint_about
 from tests.probes.leaks import LeakProbe
 
 BODY = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "stream": True}
