@@ -6,25 +6,16 @@ import msgspec
 from msgspec import Struct
 
 from parlance.core.errors import (
-    AccessError,
     Fault,
-    HostAnswerInvalid,
-    HostFailed,
-    HostKeyRefused,
-    HostQuotaExhausted,
-    HostRateLimited,
-    HostRejected,
-    HostTimeout,
-    InternalError,
     InvalidRequest,
     ParlanceError,
     RequestError,
     UpstreamError,
 )
 from parlance.core.provider import HostAnswer
-from parlance.dialects.hints import decode_request_id, decode_retry_after, decode_should_retry
-from parlance.dialects.openai_chat.complaint import Complaint, decode_complaint, read_complaint, tell
+from parlance.dialects.complaint import decode_complaint, read_complaint
 from parlance.dialects.openai_chat.wire import WireError
+from parlance.dialects.refusals import Vocabulary, class_of, error_in_stream, error_of_answer
 
 _QUOTA: Final = frozenset({
     "insufficient_quota", "insufficient_balance", "credit_balance_exhausted", "billing_hard_limit_reached",
@@ -39,77 +30,17 @@ _REJECTED: Final = frozenset({
 })  # fmt: skip
 
 
+_VOCABULARY: Final = Vocabulary(api="an OpenAI-compatible API", quota=_QUOTA, rate=_RATE, key=_KEY, rejected=_REJECTED)
+
+
 def decode_error(answer: HostAnswer, *, host: str) -> UpstreamError:
     """The error that an answer stands for which is no success, or no JSON."""
-    error = _classify(answer.status, decode_complaint(answer.body), answer, host)
-    error.upstream_id = decode_request_id(answer.headers)
-    return error
+    return error_of_answer(answer, decode_complaint(answer.body), _VOCABULARY, host=host)
 
 
 def decode_stream_error(error: WireError, *, host: str) -> UpstreamError:
     """An error told inside a stream whose status was 200: an object, or a bare string."""
-    complaint = read_complaint(error)
-    text = f"{host} failed in the middle of its answer{_because(complaint)}"
-    words = {complaint.type, complaint.code}
-    if words & _KEY:
-        return _key_refused(host)
-    if words & _QUOTA:
-        return _quota(host)
-    if words & _RATE:
-        return HostRateLimited(text, host=host)
-    return (HostRejected if words & _REJECTED else HostFailed)(text, host=host)
-
-
-def _classify(status: int, complaint: Complaint, answer: HostAnswer, host: str) -> UpstreamError:
-    words = {complaint.type, complaint.code}
-    text = f"{host} answered {status}{_because(complaint)}"
-    wait = decode_retry_after(answer.headers)
-    if status in (401, 403) or (status < 500 and words & _KEY):
-        return _key_refused(host)
-    if status == 402 or words & _QUOTA:
-        return _quota(host)
-    if status < 400:
-        return HostAnswerInvalid(f"{text} Check that its base URL leads to an OpenAI-compatible API.", host=host)
-    if status == 404:
-        return HostRejected(f"{text} Check the model's name, and that the base URL is right.", host=host)
-    should_retry = decode_should_retry(answer.headers)
-    if status == 408 and should_retry is not False:
-        return HostTimeout(text, host=host, retry_after=wait)
-    if status == 429 or (status >= 500 and words & _RATE):
-        return _rate_limited(text, should_retry, wait, host)
-    if (status >= 500 or status in (408, 409, 425)) if should_retry is None else should_retry:
-        return HostFailed(text, host=host, retry_after=wait)
-    return HostRejected(text, host=host)
-
-
-def _rate_limited(text: str, should_retry: bool | None, wait: float | None, host: str) -> UpstreamError:
-    if should_retry is False:
-        return HostRejected(f"{text} The host says that trying again does not help.", host=host)
-    return HostRateLimited(text, host=host, retry_after=wait)
-
-
-def _because(complaint: Complaint) -> str:
-    told = tell(complaint.message) or tell(complaint.code or complaint.type)
-    if not told:
-        return ", and did not say why."
-    return f": {told}" if told.endswith((".", "!", "?", "…")) else f": {told}."
-
-
-def _key_refused(host: str) -> HostKeyRefused:
-    # The host's words are not told: they often quote the key.
-    return HostKeyRefused(
-        f"{host} refused the key it was sent (or what the key may do). "
-        f"Set a valid one at providers.{host}.api_key, or in the environment variable that it is read from.",
-        host=host,
-    )
-
-
-def _quota(host: str) -> HostQuotaExhausted:
-    return HostQuotaExhausted(
-        f"The account at {host} has no credit left or has reached its spending limit. Trying again does not help: "
-        f"raise the limit there, or set another key at providers.{host}.api_key.",
-        host=host,
-    )
+    return error_in_stream(read_complaint(error), _VOCABULARY, host=host)
 
 
 class WireFault(Struct, frozen=True):
@@ -159,12 +90,12 @@ def encode_fault(error: ParlanceError) -> EncodedFault:
 
 def encode_ending(fault: Fault) -> EncodedFault:
     """The answer for a whole turn that failed with `fault`."""
-    return _answer(fault, _class_of(fault.code), None)
+    return _answer(fault, class_of(fault.code), None)
 
 
 def encode_stream_fault(fault: Fault) -> bytes:
     """The data of the frame that tells a failure in mid-stream: the one form on which official clients raise."""
-    return _body(fault, _class_of(fault.code), None)
+    return _body(fault, class_of(fault.code), None)
 
 
 def _answer(fault: Fault, kind: type[ParlanceError], param: str | None) -> EncodedFault:
@@ -190,13 +121,3 @@ def _body(fault: Fault, kind: type[ParlanceError], param: str | None) -> bytes:
 def _status(kind: type[ParlanceError]) -> int:
     """This language knows no 422: what is not of the expected form is a 400."""
     return 400 if issubclass(kind, InvalidRequest) else kind.status
-
-
-def _class_of(code: str) -> type[ParlanceError]:
-    known = [ParlanceError, RequestError, AccessError, UpstreamError]
-    while known:
-        kind = known.pop()
-        if kind.code == code and kind is not ParlanceError:
-            return kind
-        known += kind.__subclasses__()
-    return InternalError

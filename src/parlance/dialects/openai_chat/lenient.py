@@ -5,8 +5,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw
 
-from parlance.core.errors import HostAnswerInvalid
-from parlance.dialects.openai_chat.mend import mend_json
+from parlance.dialects.mend import mend_json
 from parlance.dialects.openai_chat.wire import (
     CallFragment,
     Choice,
@@ -21,15 +20,17 @@ from parlance.dialects.openai_chat.wire import (
     WireError,
     WireUsage,
 )
+from parlance.dialects.raw_fields import (
+    Fields,
+    decode_fields,
+    no_json_object,
+    read_count,
+    read_fields,
+    read_items,
+    read_text,
+)
 
-_NOTHING: Final = Raw(b"null")
 _STRICT: Final = msgspec.json.Decoder(NamedChunk)
-_OBJECT: Final = msgspec.json.Decoder(dict[str, Raw])
-_LIST: Final = msgspec.json.Decoder(list[Raw])
-_STRING: Final = msgspec.json.Decoder(str)
-_NUMBER: Final = msgspec.json.Decoder(float, strict=False)
-
-Fields = dict[str, Raw]
 
 
 def decode_leniently(data: bytes, *, host: str) -> NamedChunk:
@@ -43,28 +44,12 @@ def decode_leniently(data: bytes, *, host: str) -> NamedChunk:
     except msgspec.ValidationError:
         return _chunk(decode_fields(mended, host=host))
     except (msgspec.DecodeError, RecursionError) as error:
-        raise _invalid(host) from error
-
-
-def decode_fields(data: bytes, *, host: str) -> Fields:
-    """The fields of a JSON object, each as its own text. `HostAnswerInvalid` for anything else."""
-    try:
-        return _OBJECT.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise _invalid(host) from error
-
-
-def _invalid(host: str) -> HostAnswerInvalid:
-    return HostAnswerInvalid(
-        f"{host} sent something in its answer that is not a JSON object, so the rest of it can't be read. "
-        f"Check that its base URL leads to an OpenAI-compatible API.",
-        host=host,
-    )
+        raise no_json_object(host) from error
 
 
 def _chunk(fields: Fields) -> NamedChunk:
     return NamedChunk(
-        choices=[_choice(read_fields(one)) for one in _items(fields.get("choices"))],
+        choices=[_choice(read_fields(one)) for one in read_items(fields.get("choices"))],
         usage=_usage(fields["usage"]) if read_fields(fields.get("usage")) else None,
         error=_error(fields.get("error")),
         id=read_text(fields.get("id")),
@@ -75,7 +60,7 @@ def _chunk(fields: Fields) -> NamedChunk:
 
 def _choice(fields: Fields) -> Choice:
     return Choice(
-        index=_count(fields.get("index")) or 0,
+        index=read_count(fields.get("index")) or 0,
         delta=_prose(fields.get("delta")),
         finish_reason=read_text(fields.get("finish_reason")),
         message=_prose(fields.get("message")),
@@ -90,11 +75,11 @@ def _prose(raw: Raw | None) -> Prose | None:
     return Prose(
         content=content,
         refusal=read_text(fields.get("refusal")),
-        tool_calls=[_call(read_fields(one)) for one in _items(fields.get("tool_calls"))],
+        tool_calls=[_call(read_fields(one)) for one in read_items(fields.get("tool_calls"))],
         reasoning_content=read_text(fields.get("reasoning_content")) or thought,
         reasoning=read_text(fields.get("reasoning")),
-        reasoning_details=_items(fields.get("reasoning_details")),
-        annotations=_items(fields.get("annotations")),
+        reasoning_details=read_items(fields.get("reasoning_details")),
+        annotations=read_items(fields.get("annotations")),
         function_call=_function(fields.get("function_call")),
         extra_content=_extra_content(fields.get("extra_content")),
     )
@@ -102,10 +87,10 @@ def _prose(raw: Raw | None) -> Prose | None:
 
 def _content(raw: Raw | None) -> tuple[str | None, str | None]:
     """The text, and the thoughts that some hosts put between its parts."""
-    if not _items(raw):
+    if not read_items(raw):
         return read_text(raw), None
     texts, thoughts = [], []
-    for item in _items(raw):
+    for item in read_items(raw):
         fields = read_fields(item)
         if "thinking" in fields:
             thoughts.append(_content(fields["thinking"])[0] or "")
@@ -117,7 +102,7 @@ def _content(raw: Raw | None) -> tuple[str | None, str | None]:
 def _call(fields: Fields) -> CallFragment:
     custom = read_fields(fields.get("custom"))
     return CallFragment(
-        index=_count(fields.get("index")),
+        index=read_count(fields.get("index")),
         id=read_text(fields.get("id")),
         type=read_text(fields.get("type")),
         function=_function(fields.get("function")),
@@ -149,14 +134,14 @@ def _usage(raw: Raw) -> WireUsage:
     prompt = read_fields(fields.get("prompt_tokens_details"))
     completion = read_fields(fields.get("completion_tokens_details"))
     return WireUsage(
-        prompt_tokens=_count(fields.get("prompt_tokens")),
-        completion_tokens=_count(fields.get("completion_tokens")),
-        total_tokens=_count(fields.get("total_tokens")),
+        prompt_tokens=read_count(fields.get("prompt_tokens")),
+        completion_tokens=read_count(fields.get("completion_tokens")),
+        total_tokens=read_count(fields.get("total_tokens")),
         prompt_tokens_details=PromptDetails(
-            _count(prompt.get("cached_tokens")), _count(prompt.get("cache_write_tokens"))
+            read_count(prompt.get("cached_tokens")), read_count(prompt.get("cache_write_tokens"))
         ),
-        completion_tokens_details=CompletionDetails(_count(completion.get("reasoning_tokens"))),
-        prompt_cache_hit_tokens=_count(fields.get("prompt_cache_hit_tokens")),
+        completion_tokens_details=CompletionDetails(read_count(completion.get("reasoning_tokens"))),
+        prompt_cache_hit_tokens=read_count(fields.get("prompt_cache_hit_tokens")),
     )
 
 
@@ -165,53 +150,3 @@ def _error(raw: Raw | None) -> WireError | None:
     if raw is None or bytes(raw) in (b"null", b"false", b"0", b'""', b"{}", b"[]"):
         return None
     return read_fields(raw) or read_text(raw) or bytes(raw).decode()
-
-
-def read_fields(raw: Raw | None) -> Fields:
-    """The fields of the object that a field holds; none where it holds something else."""
-    try:
-        return _OBJECT.decode(raw or _NOTHING)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return {}
-
-
-def _items(raw: Raw | None) -> list[Raw]:
-    try:
-        return _LIST.decode(raw or _NOTHING)
-    except msgspec.DecodeError:
-        return []
-
-
-def read_text(raw: Raw | None) -> str | None:
-    """The string that a field holds, if it holds one."""
-    try:
-        return _STRING.decode(raw or _NOTHING)
-    except msgspec.ValidationError:
-        return None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        # What a fast decode skipped was never looked at: it may be broken inside.
-        return _read_broken_text(bytes(raw or b""))
-
-
-def _read_broken_text(raw: bytes) -> str | None:
-    try:
-        return _STRING.decode(mend_json(raw))
-    except msgspec.DecodeError:
-        return None
-
-
-def read_json(raw: Raw) -> Raw | None:
-    """A value that a fast decode skipped, mended; None where it is no JSON at all."""
-    mended = Raw(mend_json(bytes(raw)))
-    try:
-        msgspec.json.decode(mended)
-    except (msgspec.DecodeError, RecursionError):
-        return None
-    return mended
-
-
-def _count(raw: Raw | None) -> int | None:
-    try:
-        return int(_NUMBER.decode(raw or _NOTHING))
-    except (msgspec.DecodeError, ValueError, OverflowError):
-        return None

@@ -5,9 +5,9 @@ from msgspec import Raw, Struct
 
 from parlance.core.provider import EncodedRequest
 from parlance.core.requests import AllowedTools, NamedTool, Request, ToolSpec
+from parlance.dialects.mend import mend_value
 from parlance.dialects.openai_chat import quirks as quirk
 from parlance.dialects.openai_chat.content_out import Listener, Losses
-from parlance.dialects.openai_chat.mend import mend_value
 from parlance.dialects.openai_chat.messages_out import encode_messages
 from parlance.dialects.openai_chat.thoughts import FAMILY
 from parlance.dialects.openai_chat.wire_requests import (

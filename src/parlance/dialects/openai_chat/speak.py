@@ -11,11 +11,11 @@ from parlance.core.parts import Family
 from parlance.core.provider import EncodedRequest, HostAnswer, Language
 from parlance.core.requests import Request
 from parlance.dialects.openai_chat.faults import decode_error
-from parlance.dialects.openai_chat.lenient import read_text
 from parlance.dialects.openai_chat.quirks import QUIRKS
 from parlance.dialects.openai_chat.requests_out import encode_request
 from parlance.dialects.openai_chat.speaker import ChatSpeaker, decode_whole
 from parlance.dialects.openai_chat.thoughts import FAMILY
+from parlance.dialects.raw_fields import read_text
 
 
 class OpenAIChat:

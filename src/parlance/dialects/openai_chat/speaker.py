@@ -23,13 +23,14 @@ from parlance.core.deltas import (
 from parlance.core.errors import HostAnswerInvalid, TruncatedAnswer
 from parlance.core.parts import Annotation, Reasoning, Signature, Text
 from parlance.core.usage import Finish, Usage
+from parlance.dialects.mend import mend_json
 from parlance.dialects.openai_chat.calls import CallJoiner
 from parlance.dialects.openai_chat.faults import decode_stream_error
-from parlance.dialects.openai_chat.lenient import decode_fields, decode_leniently, read_fields, read_json, read_text
-from parlance.dialects.openai_chat.mend import mend_json
+from parlance.dialects.openai_chat.lenient import decode_leniently
 from parlance.dialects.openai_chat.quirks import END_WITHOUT_FINISH
 from parlance.dialects.openai_chat.thoughts import FAMILY, decode_entry, decode_signature
 from parlance.dialects.openai_chat.wire import DONE, CallFragment, Chunk, NamedChunk, Prose, WireUsage
+from parlance.dialects.raw_fields import decode_fields, read_fields, read_json, read_text
 
 TEXT: Final = "text"
 REASONING: Final = "reasoning"

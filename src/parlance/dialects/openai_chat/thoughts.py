@@ -12,8 +12,8 @@ from msgspec import Raw, Struct
 
 from parlance.core.parts import Reasoning, Signature, Text, ToolCall
 from parlance.dialects.foreign import unwrap_signature, wrap_signature
-from parlance.dialects.openai_chat.lenient import read_fields, read_json, read_text
 from parlance.dialects.openai_chat.wire import ExtraContent, Google
+from parlance.dialects.raw_fields import read_fields, read_json, read_text
 
 FAMILY: Final = "openai_chat"
 _encode: Final = msgspec.json.Encoder().encode

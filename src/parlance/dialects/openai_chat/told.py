@@ -7,7 +7,7 @@ from msgspec import Raw, Struct
 
 from parlance.core.parts import Reasoning, Text, ToolCall
 from parlance.core.usage import Finish, Usage
-from parlance.dialects.openai_chat.mend import mend_value
+from parlance.dialects.mend import mend_value
 from parlance.dialects.openai_chat.thoughts import FAMILY, encode_entry, encode_signature
 from parlance.dialects.openai_chat.wire import (
     CallFragment,

@@ -6,8 +6,8 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from parlance.dialects.openai_chat.lenient import Fields, read_text
-from parlance.dialects.openai_chat.mend import mend_json
+from parlance.dialects.mend import mend_json
+from parlance.dialects.raw_fields import Fields, read_text
 
 _LONGEST: Final = 500
 _OBJECT: Final = msgspec.json.Decoder(dict[str, Raw])
