@@ -11,6 +11,7 @@ from tests.acceptance.chat_lines import open_client
 from tests.acceptance.chat_socket import ChatSocket, open_chat
 from tests.acceptance.planned_upstream import PlannedUpstream
 from tests.acceptance.server_process import ServerProcess
+from tests.acceptance.standing import Standing
 
 UPSTREAM_KEY = "sk-canary-upstream-0123456789"
 """The key for the scripted host: no client may ever see it, and no log."""
@@ -21,6 +22,7 @@ LAB = {
     "PARLANCE_PROVIDERS__OPENAI__DEADLINES__FIRST": "0.5",
     "PARLANCE_PROVIDERS__OPENAI__DEADLINES__IDLE": "0.5",
     "PARLANCE_SERVER__STOP_GRACE": "1",
+    "PARLANCE_REQUEST__MAX_RETRIES": "0",
     "LOG_LEVEL": "DEBUG",
 }
 
@@ -39,22 +41,41 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def standing() -> Standing:
+    """What outlives the tests of one module."""
+    return Standing()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session", autouse=True)
+async def _nothing_left_behind(standing: Standing) -> AsyncIterator[None]:
+    """Before and after the tests of each module, this process and the servers that they share hold the same."""
+    await standing.begin()
+    yield
+    await standing.check()
+
+
+@pytest.fixture(scope="session")
+def demo(standing: Standing, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
     """No key, no setting: the demonstration answers."""
     with ServerProcess(tmp_path_factory.mktemp("demo")) as server:
+        standing.add_server(server)
         yield server
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def shared_upstream() -> AsyncIterator[PlannedUpstream]:
+async def shared_upstream(standing: Standing) -> AsyncIterator[PlannedUpstream]:
     async with PlannedUpstream() as upstream:
+        standing.add_upstream(upstream)
         yield upstream
 
 
 @pytest.fixture(scope="session")
-def shared_lab(shared_upstream: PlannedUpstream, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+def shared_lab(
+    standing: Standing, shared_upstream: PlannedUpstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ServerProcess]:
     settings = {**LAB, "OPENAI_API_BASE_URL": shared_upstream.base_url}
     with ServerProcess(tmp_path_factory.mktemp("lab"), settings) as server:
+        standing.add_server(server)
         yield server
 
 

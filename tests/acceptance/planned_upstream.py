@@ -23,6 +23,11 @@ class PlannedUpstream(ScriptedUpstream):
         async with asyncio.timeout(DEADLINE):
             return await super().arrival(number)
 
+    async def hang_up(self) -> None:
+        """Close what clients keep open to it, for the next request and otherwise."""
+        for connection in tuple(self._connections):
+            await connection.close()
+
     async def hung_up(self, number: int = 0) -> None:
         """Returns once the client of a request, counted from 0, has closed its socket before the answer was whole."""
         async with asyncio.timeout(DEADLINE):

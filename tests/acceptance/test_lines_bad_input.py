@@ -83,7 +83,7 @@ async def test_json_may_be_said_in_any_of_its_spellings(client: httpx.AsyncClien
         ("PUT", "/chat", 405, "method_not_allowed"),
         ("POST", "/models", 405, "method_not_allowed"),
         ("GET", "/nowhere", 404, "not_found"),
-        ("GET", "/ws/chat", 404, "not_found"),
+        ("GET", "/ws/chat", 426, "upgrade_required"),
         ("POST", "/chat/x/y/z", 404, "not_found"),
     ],
 )

@@ -238,7 +238,7 @@ async def test_the_queue_is_bounded_and_its_tasks_can_be_cancelled(
     async with open_session(lab, queue=True) as session:
         tasks = [await session.generate(str(number)) for number in range(17)]
         error = await session.refusal("generate", message="one too many")
-        assert (error["code"], error["data"]["code"], error["data"]["retryable"]) == (-32006, "overloaded", True)
+        assert (error["code"], error["data"]["code"], error["data"]["retryable"]) == (-32006, "too_many_at_once", True)
         for task_id in tasks[1:-1]:
             await session.done("cancel", task_id=task_id)
             end = (await session.notices_until("end"))[-1]["params"]

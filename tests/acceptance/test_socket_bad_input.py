@@ -166,7 +166,7 @@ async def test_one_connection_may_not_run_any_number_of_requests(demo: ServerPro
         for number in range(101):
             await chat.chat("/hang", request_id=f"r{number}")
         refusal = await chat.frame_of("r100")
-        assert (refusal["status"], refusal["code"]) == ("error", "overloaded")
+        assert (refusal["status"], refusal["code"]) == ("error", "too_many_at_once")
         for number in range(100):
             await chat.cancel(f"r{number}")
         for number in range(100):

@@ -13,7 +13,10 @@ from parlance.config.legacy import ENVIRONMENT, FILE_KEYS, LAYERED_FILES
 from parlance.config.schema import default_at, known_paths
 from parlance.core.errors import ParlanceError
 from parlance.core.events import Event
+from parlance.dialects.anthropic_messages.quirks import QUIRKS as ANTHROPIC_QUIRKS
+from parlance.dialects.ollama.quirks import QUIRKS as OLLAMA_QUIRKS
 from parlance.dialects.openai_chat.quirks import QUIRKS
+from parlance.dialects.openai_responses.quirks import QUIRKS as RESPONSES_QUIRKS
 from parlance.providers import demo_script
 from parlance.providers.catalog import HOSTS, HostRow
 from parlance.providers.languages import LANGUAGES
@@ -137,7 +140,8 @@ def tell_language(row: HostRow) -> str:
 
 
 def quirks_table() -> str:
-    return encode_table(("Quirk", "The host"), [(code(name), meaning) for name, meaning in QUIRKS.items()])
+    known = {**QUIRKS, **ANTHROPIC_QUIRKS, **OLLAMA_QUIRKS, **RESPONSES_QUIRKS}
+    return encode_table(("Quirk", "The host"), [(code(name), meaning) for name, meaning in known.items()])
 
 
 def events_table() -> str:

@@ -5,38 +5,33 @@ Wherever the fault strikes: one ending, the laws of events, every stream closed,
 
 import asyncio
 import itertools
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Sequence
 
 import pytest
 
-from parlance.core.deltas import Delta
 from parlance.core.errors import HostFailed
 from parlance.core.events import Event, ToolCalled, ToolReturned, TurnEnded
 from parlance.core.ids import CallId, new_turn_id
 from parlance.core.json import JsonObject
 from parlance.core.messages import user_message
 from parlance.core.observers import TurnFacts
-from parlance.core.parts import Family, ToolOutput
+from parlance.core.parts import ToolOutput
 from parlance.core.principal import LOCAL_ADMIN
 from parlance.core.provider import Target
 from parlance.core.requests import Request, ToolSpec
 from parlance.core.tool import Answer
 from parlance.core.usage import Usage
 from parlance.engine.ask import EngineOptions
-from parlance.engine.prepare.preparer import Prepared
 from parlance.engine.turn import run_turn
 from parlance.engine.turn_state import EngineParts, Turn
 from parlance.journal.memory import MemoryJournal
 from parlance.testing.chaos import FaultAt
 from parlance.testing.models import FunctionTool
 from parlance.testing.provider import ScriptedProvider, answering, calling
+from tests.fault.surroundings import Careful, Distant, Reach
 from tests.probes.leaks import LeakProbe, other_tasks
 from tests.turns.laws import broken_laws
 from tests.turns.stage import PATIENCE, Stage, ending
-
-Reach = Callable[[], Awaitable[None]]
-"""Suspends a few times, as waiting for a wire does."""
 
 FAULTS = [OSError("the wire broke"), ValueError("a bug"), HostFailed("no"), asyncio.CancelledError()]
 
@@ -64,46 +59,6 @@ class Struck:
             if self.count == self._at:
                 raise self._error
             await asyncio.sleep(0)
-
-
-class Distant:
-    """A provider whose every batch is a while away, and whose closing too."""
-
-    def __init__(self, provider: ScriptedProvider, reach: Reach) -> None:
-        self._provider = provider
-        self._reach = reach
-
-    @property
-    def name(self) -> str:
-        return self._provider.name
-
-    @property
-    def family(self) -> Family:
-        return self._provider.family
-
-    async def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
-        async with aclosing(self._provider.stream(request)) as batches:
-            await self._reach()
-            async for batch in batches:
-                yield batch
-                await self._reach()
-
-    async def list_models(self) -> Sequence[str]:
-        return await self._provider.list_models()
-
-    async def close(self) -> None:
-        await self._provider.close()
-
-
-class Careful:
-    """A preparer that takes its time."""
-
-    def __init__(self, reach: Reach) -> None:
-        self._reach = reach
-
-    async def prepare(self, request: Request, facts: TurnFacts) -> Prepared:
-        await self._reach()
-        return Prepared(request)
 
 
 class Helpful:

@@ -1,8 +1,10 @@
 """What a test may have left behind: tasks of its event loop, sockets of this process or of a server's."""
 
 import asyncio
+import gc
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +35,14 @@ class LeakProbe:
         assert not left, "left behind:\n  " + "\n  ".join(left)
 
 
+async def settled(true: Callable[[], bool], within: float = SETTLE_SECONDS) -> None:
+    """Wait until it is true; AssertionError after `within` seconds."""
+    deadline = time.monotonic() + within
+    while not true() and time.monotonic() < deadline:  # noqa: ASYNC110 - there is no event for it, nobody tells
+        await asyncio.sleep(0.005)
+    assert true(), "what must have settled by now has not"
+
+
 def other_tasks() -> set[asyncio.Task[Any]]:
     """The tasks of the running loop that are not done, but for the one that asks."""
     return {task for task in asyncio.all_tasks() if task is not asyncio.current_task()}
@@ -50,3 +60,20 @@ def open_sockets(pid: int) -> set[str]:
         if target.startswith("socket:"):
             found.add(target)
     return found
+
+
+def alive(kind: type) -> int:
+    """How many objects of this very type are in memory."""
+    return sum(type(one) is kind for one in gc.get_objects())
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process holds; 0 where the system has no /proc to tell."""
+    file = Path(f"/proc/{pid}/statm")
+    return int(file.read_text().split()[1]) * os.sysconf("SC_PAGESIZE") if file.exists() else 0
+
+
+def open_files(pid: int) -> int:
+    """How many files and sockets a process holds open; 0 where the system has no /proc to tell."""
+    folder = Path(f"/proc/{pid}/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0

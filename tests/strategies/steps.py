@@ -92,8 +92,8 @@ def steps(draw: st.DrawFn) -> Step:
         st.lists(parts, max_size=6, unique_by=lambda part: part.id if isinstance(part, ToolCall) else id(part))
     )
     finish = draw(finishes)
-    if finish == "stop" and any(isinstance(part, ToolCall) for part in given):
-        finish = "tool_calls"
+    if finish in ("stop", "tool_calls"):
+        finish = "tool_calls" if any(isinstance(part, ToolCall) for part in given) else "stop"
     usage = draw(st.none() | usages())
     grown = [draw(_growth(number, part)) for number, part in enumerate(given)]
     events: tuple[Event, ...] = (

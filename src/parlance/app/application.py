@@ -1,17 +1,21 @@
 """All rooms wired: from settings to an ASGI application that can be served and closed."""
 
+import threading
+
 from msgspec import Struct
 from starlette.routing import BaseRoute, Router
 
 from parlance import __version__
 from parlance.app.access import open_gate
+from parlance.app.open_files import connections_within
 from parlance.app.providers import Providers, defaults_of, open_providers
-from parlance.app.routing import named_models, open_models
-from parlance.app.telemetry import open_observers
+from parlance.app.routing import named_models, open_models, open_prices
+from parlance.app.telemetry import open_attempt_observers, open_observers
 from parlance.config.settings import Settings
 from parlance.core.observers import TurnObserver
 from parlance.doors import json_rpc, metrics, ndjson_chat, status, ws_chat
 from parlance.doors.entrance import Entrance, nowhere
+from parlance.doors.limits import LimitOptions, Limits
 from parlance.doors.serving import DoorOptions, Serving
 from parlance.engine.ask import EngineOptions
 from parlance.engine.engine import Engine
@@ -20,7 +24,7 @@ from parlance.engine.prepare.provider_defaults import ProviderDefaults
 from parlance.engine.turn_state import EngineParts
 from parlance.journal.memory import MemoryJournal
 from parlance.net.egress import Egress
-from parlance.telemetry.metrics import Metrics
+from parlance.telemetry.metrics import Metrics, Watched
 from parlance.tools.builtin import BUILTINS
 from parlance.tools.toolbox import Toolbox
 
@@ -51,6 +55,7 @@ class Application(Struct, frozen=True):
 
     asgi: Entrance
     engine: Engine
+    limits: Limits
     providers: Providers
     made_key: str | None
 
@@ -60,18 +65,23 @@ async def compose(settings: Settings, *, port: int) -> Application:
     opened = open_gate(settings, port=port)
     egress = Egress()
     providers = await open_providers(settings, egress, own_port=port)
-    models = open_models(settings, providers)
-    figures, journal = Metrics(named_models(settings, providers)), MemoryJournal()
+    figures, journal = Metrics(named_models(settings, providers)), MemoryJournal(settings.journal.live_window)
+    prices = open_prices(settings, providers)
+    models = open_models(settings, providers, open_attempt_observers(figures.attempts), prices)
     engine = Engine(models, Toolbox(BUILTINS), journal, _engine_parts(settings, figures.turns))
     options = DoorOptions(
         body=settings.limits.body,
         keeps_history=settings.server.ws.history != "none",
         history_tokens=HISTORY_TOKENS,
+        sign_in=settings.limits.patience,
     )
-    serving = Serving(engine, models, opened.gate, options)
+    limits = Limits(_limit_options(settings))
+    serving = Serving(engine, models, opened.gate, options, limits)
 
     async def start() -> None:
         figures.begin()
+        # Nobody waits for it: until it is there, the first to need a price loads it.
+        threading.Thread(target=prices.prepare, name="prices", daemon=True).start()
 
     async def stop() -> None:
         # The server has waited for its answers already; what still runs has nobody left to hear it.
@@ -88,9 +98,23 @@ async def compose(settings: Settings, *, port: int) -> Application:
         *ndjson_chat.routes(serving),
         *json_rpc.routes(serving),
     ]
-    asgi = Entrance(Router(routes, redirect_slashes=False, default=nowhere), opened.gate, start=start, stop=stop)
-    figures.watch(journal.readership, lambda: asgi.open)
-    return Application(asgi, engine, providers, opened.made_key)
+    router = Router(routes, redirect_slashes=False, default=nowhere)
+    asgi = Entrance(router, opened.gate, limits.refusals, start=start, stop=stop)
+    figures.watch(Watched(journal.readership, lambda: asgi.open, limits.held, lambda: limits.refusals.counted))
+    return Application(asgi, engine, limits, providers, opened.made_key)
+
+
+def _limit_options(settings: Settings) -> LimitOptions:
+    limits = settings.limits
+    return LimitOptions(
+        connections=connections_within(limits.connections),
+        sockets=limits.sockets,
+        sockets_per_key=limits.per_key.sockets,
+        bytes=limits.bytes,
+        bytes_per_key=limits.per_key.bytes,
+        patience=limits.patience,
+        stall=limits.stall,
+    )
 
 
 def _engine_parts(settings: Settings, turn_metrics: TurnObserver) -> EngineParts:

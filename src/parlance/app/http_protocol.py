@@ -1,79 +1,211 @@
-"""The head of an HTTP request within bounds: how long it may be, and how long it may take. The server knows neither."""
+"""HTTP within bounds: how many connections, how long a head may be, how long a request may take. The server knows none
+of them.
+"""
 
 import asyncio
+from typing import Literal, cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from parlance.core.errors import BadHttp, HeadTimeout, HeadTooLarge, ParlanceError
+from parlance.app.limited_config import limits_of
+from parlance.app.stall import Stall
+from parlance.core.errors import (
+    BadHttp,
+    BodyTimeout,
+    HeadTimeout,
+    HeadTooLarge,
+    LimitReached,
+    Overloaded,
+    ParlanceError,
+)
 from parlance.core.ids import uuid7
-from parlance.doors.http import encode_problem
-from parlance.doors.visit import ABORT
+from parlance.doors.http import encode_problem, problem_headers
+from parlance.doors.limits import Held, Limits
+from parlance.doors.visit import SERVED
 
 MAX_HEAD = 65_536
 """Bytes of the request's line and headers. Checked after each read, so one read more may come in."""
 
-HEAD_SECONDS = 10.0
+BODY_RATE = 1_024
+"""Bytes a second that a body has to come at, over all its time but the first `limits.patience` seconds."""
 
-_REASONS = {400: "Bad Request", 408: "Request Timeout", 431: "Request Header Fields Too Large"}
+DOORSTEP_SECONDS = 1.0
+"""How long a connection that is one too many may take for its first bytes. It is told why behind them: a client that
+is closed before it has said anything takes that for a fault of the network.
+"""
+
+Phase = Literal["head", "body", "idle"]
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
     """Refuses before anything is allocated for good, and before any key was looked at."""
 
-    _in_head = True
-    _head_size = 0
-    _head_timer: asyncio.TimerHandle | None = None
+    _limits: Limits
+    _stall: Stall
+    _place: Held | None = None
+    _turned_away: LimitReached | None = None
+    _phase: Phase = "head"
+    _came = 0
+    _body_since = 0.0
+    _head_bytes: Held | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # the parent narrows it too
         super().connection_made(transport)
-        self._begin_head()
+        self._limits = limits_of(self.config)
+        self._stall = Stall(transport, self._limits.options.stall)
+        try:
+            self._place = self._limits.connections.hold()
+        except Overloaded as error:
+            self._turn_away(error)
+        else:
+            self._timer = self.loop.call_later(self._limits.options.patience, self._be_late)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._end_head()
+        self._leave()
         super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._turned_away is not None:
+            self._refuse(self._turned_away)
+            return
+        if self._phase == "head":
+            self._came += len(data)
+        super().data_received(data)
+        if self._phase != "idle" and not self.transport.is_closing():
+            self._await_more()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope[ABORT] = self.transport.abort  # type: ignore[literal-required] # a key of ours, for doors
-        if not self._in_head:
-            self._begin_head()
+        self.scope[SERVED] = self._served  # type: ignore[literal-required] # a key of ours, for the entrance
+        if self._phase != "head":
+            self._enter("head")
 
     def on_headers_complete(self) -> None:
-        self._end_head()
+        self._enter("body")
         super().on_headers_complete()
 
-    def data_received(self, data: bytes) -> None:
-        if self._in_head:
-            self._head_size += len(data)
-        super().data_received(data)
-        if self._in_head and self._head_size > MAX_HEAD:
-            self._refuse(HeadTooLarge(f"The request's line and headers are over {MAX_HEAD} bytes. Send less."))
+    def on_body(self, body: bytes) -> None:
+        self._came += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._enter("idle")
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._drop_if_closing()
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._drop_if_closing()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall.begin()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stall.end()
+        self._drop_if_closing()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._leave()
+        super().handle_websocket_upgrade()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(BadHttp("This is no HTTP request that could be read."))
 
-    def _begin_head(self) -> None:
-        self._in_head, self._head_size = True, 0
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._be_late)
+    def _turn_away(self, error: LimitReached) -> None:
+        try:
+            self._place = self._limits.doorstep.hold()
+        except Overloaded:
+            self._refuse(error)
+            return
+        self._turned_away = error
+        self._timer = self.loop.call_later(DOORSTEP_SECONDS, self._refuse, error)
 
-    def _end_head(self) -> None:
-        self._in_head = False
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+    def _leave(self) -> None:
+        self._enter("idle")
+        self._stall.end()
+        if self._place is not None:
+            self._place.release()
+
+    def _enter(self, phase: Phase) -> None:
+        """Requests that come whole pass through all phases within one read, and cost no timer."""
+        self._phase, self._came = phase, 0
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._head_bytes is not None:
+            self._head_bytes.release()
+
+    def _await_more(self) -> None:
+        """A head or a body has begun, and is not there yet."""
+        if self._phase == "head":
+            self._hold_head()
+        if self._timer is None and not self.transport.is_closing():
+            self._body_since = self.loop.time()
+            self._timer = self.loop.call_later(self._limits.options.patience, self._be_late)
+
+    def _hold_head(self) -> None:
+        if self._came > MAX_HEAD:
+            self._refuse(HeadTooLarge(f"The request's line and headers are over {MAX_HEAD} bytes. Send less."))
+            return
+        try:
+            self._head_bytes = self._head_bytes or self._limits.bytes.hold(amount=0)
+            self._head_bytes.resize(self._came)
+        except Overloaded as error:
+            self._refuse(error)
 
     def _be_late(self) -> None:
-        self._refuse(HeadTimeout(f"The request's headers did not come within {HEAD_SECONDS:g} s."))
+        self._timer = None
+        patience = self._limits.options.patience
+        if self._phase == "head":
+            self._refuse(HeadTimeout(f"The request's headers did not come within {patience:g} s."))
+            return
+        # While nobody takes the body, it is not its sender who is slow.
+        wait = patience if self.flow.read_paused else self._body_due() - self.loop.time()
+        if wait > 0:
+            self._timer = self.loop.call_later(wait, self._be_late)
+            return
+        self._refuse(
+            BodyTimeout(
+                f"The request's body came too slowly: {self._came} bytes. After {patience:g} s it has to come at "
+                f"{BODY_RATE} bytes a second or more."
+            )
+        )
+
+    def _body_due(self) -> float:
+        return self._body_since + self._limits.options.patience + self._came / BODY_RATE
 
     def _refuse(self, error: ParlanceError) -> None:
-        self._end_head()
+        self._enter("idle")
         if self.transport.is_closing():
             return
-        request_id = str(uuid7())
-        body = encode_problem(error, request_id)
-        head = (
-            f"HTTP/1.1 {error.status} {_REASONS[error.status]}\r\ncontent-type: application/problem+json\r\n"
-            f"content-length: {len(body)}\r\nx-request-id: {request_id}\r\nconnection: close\r\n\r\n"
-        )
-        self.transport.write(head.encode() + body)
+        self._limits.refusals.count(error.limit if isinstance(error, LimitReached) else error.code)
+        # There is none before the first request.
+        cycle = cast(RequestResponseCycle | None, self.cycle)
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            self.transport.write(_encode_answer(error))
+        # Else the answer that is under way must not have another in its middle: it is broken off.
         self.transport.close()
+        self._drop_if_closing()
+
+    def _served(self) -> None:
+        """The server closes the connection behind an answer that is not whole, in the next breath."""
+        if not self.cycle.response_complete:
+            self.loop.call_soon(self._drop_if_closing)
+
+    def _drop_if_closing(self) -> None:
+        if self.transport.is_closing():
+            self._stall.closing()
+
+
+def _encode_answer(error: ParlanceError) -> bytes:
+    request_id = str(uuid7())
+    body = encode_problem(error, request_id)
+    headers = [*problem_headers(error, body), (b"x-request-id", request_id.encode()), (b"connection", b"close")]
+    lines = b"".join(b"%s: %s\r\n" % header for header in dict(headers).items())
+    return STATUS_LINE[error.status] + lines + b"\r\n" + body

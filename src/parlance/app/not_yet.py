@@ -3,17 +3,11 @@
 from parlance.config.load import Loaded
 
 WITHOUT_EFFECT = (
-    "providers.*.max_retries",
-    "providers.*.retry_delay",
     "providers.*.stream",
-    "models.routes.*.after_content",
-    "prices.",
     "chats.",
     "journal.durability",
     "journal.keep_deltas",
     "mcp.",
-    "request.max_retries",
-    "request.retry_delay",
     "console.",
     "telemetry.",
     "database_url",

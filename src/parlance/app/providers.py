@@ -15,8 +15,12 @@ from parlance.providers.catalog import HOSTS, HostSetup, find_host, join_host
 from parlance.providers.connect import connect
 from parlance.providers.discovery import discover
 
-KEY_VARIABLES: Mapping[str, str] = {name: row.id for row in HOSTS for name in row.key_variables}
-"""Which host a key belongs to, by the name of its variable: it goes to no other."""
+KEY_VARIABLES: Mapping[str, tuple[str, ...]] = {
+    name: tuple(row.id for row in HOSTS if name in row.key_variables) for row in HOSTS for name in row.key_variables
+}
+"""Which rows a key belongs to, by the name of its variable: it goes to no other host than theirs."""
+
+HOST_IDS = frozenset(row.id for row in HOSTS)
 
 
 class Providers(Struct, frozen=True):

@@ -1,29 +1,30 @@
 """Settings and providers into names for models."""
 
-import logging
+import random
+import time
 
 from parlance.app.providers import Providers
 from parlance.config.default_provider import DEMO
-from parlance.config.sections.providers import DoorSettings
+from parlance.config.sections.providers import DoorSettings, RouteSettings
 from parlance.config.settings import Settings
+from parlance.core.attempts import AttemptObserver, Prices
 from parlance.core.provider import HostSpec
 from parlance.doors import json_rpc, ndjson_chat
-from parlance.routing.models import DEFAULT_ALIAS, ConfiguredModels, RoutingOptions
+from parlance.routing.candidates import Conduct, Patience
+from parlance.routing.health import HealthBook
+from parlance.routing.models import DEFAULT_ALIAS, ConfiguredModels, NamedModel, NamedRoute, RoutingOptions
+from parlance.routing.prices import ListPrices, Price
+from parlance.routing.route import RouteParts
 
-log = logging.getLogger(__name__)
 
-
-def open_models(settings: Settings, providers: Providers) -> ConfiguredModels:
-    aliases = {name: route.route[0] for name, route in settings.models.routes.items()}
-    for name, route in settings.models.routes.items():
-        if len(route.route) > 1:
-            log.warning("Only the first model of the route %s is asked: this version does not fail over yet", name)
-    if settings.models.default:
-        aliases[DEFAULT_ALIAS] = settings.models.default
+def open_models(
+    settings: Settings, providers: Providers, observer: AttemptObserver, prices: Prices
+) -> ConfiguredModels:
     options = RoutingOptions(
         default_provider=providers.default.provider,
         missing=f"No model can answer: {providers.default.text}.",
-        aliases=aliases,
+        aliases={DEFAULT_ALIAS: settings.models.default} if settings.models.default else {},
+        routes={name: _route(route) for name, route in settings.models.routes.items()},
         door_models=_door_models(settings),
         provider_models={name: spec.default_model for name, spec in providers.specs.items() if spec.default_model},
         unusable=providers.unusable,
@@ -31,7 +32,17 @@ def open_models(settings: Settings, providers: Providers) -> ConfiguredModels:
             name: _models_of(spec, settings) for name, spec in providers.specs.items() if spec.models or name == DEMO
         },
     )
-    return ConfiguredModels(providers.usable, options)
+    conduct = Conduct(HealthBook(time.monotonic), random.random, _patience(settings))
+    return ConfiguredModels(providers.usable, options, RouteParts(conduct, prices, observer))
+
+
+def open_prices(settings: Settings, providers: Providers) -> ListPrices:
+    """The operator's prices, and the public ones of those providers that have any."""
+    own = {
+        name: Price(price.input, price.output, price.cached, price.cache_written)
+        for name, price in settings.prices.items()
+    }
+    return ListPrices(own, {name: spec.price_list for name, spec in providers.specs.items() if spec.price_list})
 
 
 def named_models(settings: Settings, providers: Providers) -> set[str]:
@@ -40,7 +51,7 @@ def named_models(settings: Settings, providers: Providers) -> set[str]:
     Not all that can be asked for: a provider without a list takes any name that its host knows.
     """
     named = {f"{name}/{model}" for name, spec in providers.specs.items() for model in _models_of(spec, settings)}
-    routes = {name: route.route[0] for name, route in settings.models.routes.items()}
+    routes = {name: route.route[0].model for name, route in settings.models.routes.items()}
     if settings.models.default:
         routes[DEFAULT_ALIAS] = settings.models.default
     for name, first in routes.items():
@@ -48,6 +59,18 @@ def named_models(settings: Settings, providers: Providers) -> set[str]:
         model = first if known else f"{providers.default.provider}/{first}"
         named |= {model, f"{model.partition('/')[0]}/{name}"}
     return named
+
+
+def _route(route: RouteSettings) -> NamedRoute:
+    models = tuple(NamedModel(one.model, one.weight) for one in route.route)
+    return NamedRoute(models, restarts=route.after_content == "restart")
+
+
+def _patience(settings: Settings) -> dict[str, Patience]:
+    return {
+        name: Patience(provider.max_retries, provider.retry_delay)
+        for name, provider in settings.usable_providers.items()
+    }
 
 
 def _models_of(spec: HostSpec, settings: Settings) -> tuple[str, ...]:

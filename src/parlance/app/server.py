@@ -11,6 +11,9 @@ import uvicorn
 
 from parlance.app.application import Application, compose
 from parlance.app.http_protocol import BoundedHttpProtocol
+from parlance.app.limited_config import LimitedConfig
+from parlance.app.open_files import raise_limit
+from parlance.app.socket_protocol import BoundedSocketProtocol
 from parlance.app.telemetry import open_logs
 from parlance.config.settings import Settings
 from parlance.engine.engine import Engine
@@ -18,15 +21,25 @@ from parlance.engine.engine import Engine
 log = logging.getLogger(__name__)
 
 BACKLOG = 4096
-PING_INTERVAL = 20.0
-PING_TIMEOUT = 25.0
-"""Seconds: a socket whose client has gone without a word is noticed within the sum of both."""
-
 FLUSH = 2
 """Seconds that connections have to take the last of what was said, once all turns have ended."""
 
 POLL = 0.1
 """Seconds between looks for a second signal while turns are given time to end."""
+
+_NO_NEWS = (
+    "without completing response",
+    "without completing handshake",
+    "Invalid HTTP request received",
+    "Unsupported upgrade request",
+    "No supported WebSocket library detected",
+    "connection rejected",
+)
+"""What the server says of an answer that is broken off, as one is on purpose that is not whole; and of what is refused,
+which is counted: a flood of requests must not become one of lines.
+"""
+
+_HANDSHAKE_REFUSED = '%s - "WebSocket %s" %d'
 
 GC_THRESHOLD = 10_000
 """Allocations between collections: streams make many small objects and hardly any cycles."""
@@ -36,12 +49,15 @@ def bind(settings: Settings) -> socket.socket:
     """The listening socket. `OSError` when the address is taken or not of this machine."""
     host, port = settings.server.host.strip("[]"), settings.server.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    listener = socket.create_server((host, port), family=family, backlog=BACKLOG)
+    # Where it is not said that this is TCP, loops other than uvloop hold small writes back.
+    return socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, fileno=listener.detach())
 
 
 async def serve(settings: Settings, listener: socket.socket, greet: Callable[[Application, int], None]) -> None:
     """Until a signal stops it. `greet` is called once, when clients can connect."""
     logs = open_logs(settings)
+    raise_limit()
     try:
         port = int(listener.getsockname()[1])
         application = await compose(settings, port=port)
@@ -91,14 +107,14 @@ class _Server(uvicorn.Server):
 def _config(settings: Settings, application: Application) -> uvicorn.Config:
     logging.getLogger("uvicorn.error").addFilter(_is_news)
     server = settings.server
-    return uvicorn.Config(
+    config = LimitedConfig(
         application.asgi,
         http=BoundedHttpProtocol,
-        ws="websockets-sansio",
+        ws=BoundedSocketProtocol,
         ws_max_size=settings.limits.message,
         ws_per_message_deflate=False,
-        ws_ping_interval=PING_INTERVAL,
-        ws_ping_timeout=PING_TIMEOUT,
+        ws_ping_interval=server.ws.ping_interval,
+        ws_ping_timeout=server.ws.ping_timeout,
         backlog=BACKLOG,
         log_config=None,
         access_log=False,
@@ -106,16 +122,18 @@ def _config(settings: Settings, application: Application) -> uvicorn.Config:
         root_path=server.root_path,
         proxy_headers=bool(server.trusted_proxies),
         forwarded_allow_ips=list(server.trusted_proxies),
-        limit_concurrency=settings.limits.connections,
         timeout_graceful_shutdown=FLUSH,
         ssl_certfile=str(server.tls.cert) if server.tls else None,
         ssl_keyfile=str(server.tls.key) if server.tls else None,
     )
+    config.limits = application.limits
+    return config
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    """Whether to log what the server says. An answer that is broken off, since it is not whole, is so on purpose."""
-    return "without completing response" not in record.getMessage()
+    """Whether to log what the server says."""
+    message = record.getMessage()
+    return record.msg != _HANDSHAKE_REFUSED and not any(known in message for known in _NO_NEWS)
 
 
 def run(settings: Settings, greet: Callable[[Application, int], None]) -> None:

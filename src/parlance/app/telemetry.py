@@ -2,9 +2,11 @@
 
 from parlance.config.describe import secrets_of
 from parlance.config.settings import Settings
+from parlance.core.attempts import AttemptObserver
 from parlance.core.observers import TurnObserver
+from parlance.telemetry.attempt_log import AttemptLog
 from parlance.telemetry.logs import LogOptions, Logs, set_up_logs
-from parlance.telemetry.observers import ObserverList
+from parlance.telemetry.observers import AttemptObserverList, ObserverList
 from parlance.telemetry.redaction import Redactor
 from parlance.telemetry.turn_log import TurnLog
 
@@ -32,3 +34,12 @@ def open_observers(*others: TurnObserver) -> ObserverList:
         *others,
     ]
     return ObserverList(observers)
+
+
+def open_attempt_observers(*others: AttemptObserver) -> AttemptObserverList:
+    """Those who watch every call of a host, in the order they are told."""
+    observers: list[AttemptObserver] = [
+        AttemptLog(),
+        *others,
+    ]
+    return AttemptObserverList(observers)

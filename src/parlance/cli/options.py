@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from parlance.app.providers import KEY_VARIABLES
+from parlance.app.providers import HOST_IDS, KEY_VARIABLES
 from parlance.config.errors import ConfigError
 from parlance.config.load import Loaded, load
 from parlance.config.surroundings import real_surroundings
@@ -26,7 +26,7 @@ def load_settings(arguments: Mapping[str, str | None], config: Path | None) -> L
     """Settings from everywhere; what is wrong with them is printed, and ends the command with 2."""
     given = {path: value for path, value in arguments.items() if value is not None}
     try:
-        return load(real_surroundings(given, config=config, key_variables=KEY_VARIABLES))
+        return load(real_surroundings(given, config=config, key_variables=KEY_VARIABLES, hosts=HOST_IDS))
     except ConfigError as error:
         click.echo(error.message, err=True)
         raise SystemExit(2) from None

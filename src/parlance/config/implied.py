@@ -27,12 +27,22 @@ REQUEST_DEFAULTS = (
 )
 
 
+class Catalogue(Struct, frozen=True):
+    """What is known here of the hosts: a key's variable → its rows, and the ids of all rows."""
+
+    key_variables: Mapping[str, tuple[str, ...]]
+    hosts: frozenset[str]
+
+    def variables_of(self, host: str | None) -> list[str]:
+        return [name for name, rows in self.key_variables.items() if host in rows]
+
+
 class Reading(Struct, frozen=True):
-    """All that was read, while the tree is not built yet. `hosts`: a key's variable → its host."""
+    """All that was read, while the tree is not built yet."""
 
     merged: Merged
     variables: Variables
-    hosts: Mapping[str, str]
+    catalogue: Catalogue
     session: Session | None
     findings: Findings
 
@@ -41,6 +51,7 @@ def settle(reading: Reading) -> None:
     """Add to the merged values what follows from them. The order matters: each step builds on those before it."""
     leave_claimed_key(reading)
     name_tool_servers(reading.merged)
+    open_local_default(reading.merged)
     name_hosts(reading)
     place_local_endpoint(reading.merged)
     find_keys(reading)
@@ -92,13 +103,20 @@ def name_tool_servers(merged: Merged) -> None:
         merged.fill(Entry(("mcp", "servers", server, "name"), server, source))
 
 
+def open_local_default(merged: Merged) -> None:
+    """A host of this machine needs nothing but to be named as the default."""
+    asked = merged.get("models", "default_provider")
+    if asked is not None and asked.value in LOCAL_HOSTS:
+        merged.fill(Entry(("providers", str(asked.value), "host"), asked.value, asked.source.implying()))
+
+
 def name_hosts(reading: Reading) -> None:
     """Without a host: the one that the provider's id is known for; with an address of its own, any compatible one."""
-    merged, known_hosts = reading.merged, {*reading.hosts.values(), *HOSTS_WITHOUT_ADDRESS, *LOCAL_HOSTS}
+    merged = reading.merged
     for provider in merged.names_below("providers"):
         address = merged.get("providers", provider, "base_url")
         host = PROVIDER_HOSTS.get(provider, provider)
-        if address is not None and host not in known_hosts:
+        if address is not None and host not in reading.catalogue.hosts:
             host = "openai_compatible"
         source = (address or merged.below("providers", provider)[0]).source.implying()
         merged.fill(Entry(("providers", provider, "host"), host, source))
@@ -119,7 +137,7 @@ def find_keys(reading: Reading) -> None:
         if reading.merged.get("providers", provider, "base_url") is not None:
             continue
         host = reading.merged.text("providers", provider, "host")
-        names = [name for name, of in reading.hosts.items() if of == host and name != claimed]
+        names = [name for name in reading.catalogue.variables_of(host) if name != claimed]
         found = next((variable for name in names if (variable := reading.variables.get(name))), None)
         if found is not None:
             path = ("providers", provider, "api_key")
@@ -184,7 +202,7 @@ def find_lack(reading: Reading, provider: str) -> str | None:
     if host in HOSTS_WITHOUT_ADDRESS:
         names = (*variables_for(("providers", provider, "base_url")), f"providers.{provider}.base_url")
         return f"it has no address; set {' or '.join(names)}"
-    variables = [name for name, of in reading.hosts.items() if of == host]
+    variables = reading.catalogue.variables_of(host)
     if variables and merged.get("providers", provider, "api_key") is None:
         names = (*key_names(reading, provider, variables), f"providers.{provider}.api_key")
         return f"it has no key; set {' or '.join(names)}"

@@ -38,12 +38,15 @@ VENDORS = (
     Vendor("together", ("TOGETHER_API_KEY",), ("api.together.xyz", "api.together.ai")),
     Vendor("fireworks", ("FIREWORKS_API_KEY",), ("api.fireworks.ai",)),
 )
-KEY_VARIABLES: Mapping[str, str] = {name: vendor.host for vendor in VENDORS for name in vendor.variables}
+KEY_VARIABLES: Mapping[str, tuple[str, ...]] = {name: (vendor.host,) for vendor in VENDORS for name in vendor.variables}
 
 # What a provider's id says of its host where no host is given.
 PROVIDER_HOSTS: Mapping[str, str] = {"llm": "openai_compatible"}
 HOSTS_WITHOUT_ADDRESS = frozenset({"openai_compatible", "local", "private"})
 LOCAL_HOSTS = frozenset({"ollama", "lm_studio", "llama_cpp", "vllm"})
+KNOWN_HOSTS = frozenset({vendor.host for vendor in VENDORS} | HOSTS_WITHOUT_ADDRESS | LOCAL_HOSTS)
+# What LLM_PROVIDER may call a host besides its id: the names of the libraries that its users had.
+HOST_NICKNAMES: Mapping[str, str] = {"google": "gemini", "google_genai": "gemini"}
 DEFAULT_ORDER = ("openai", "anthropic", "gemini", "llm", "session", "local", "private")
 
 
@@ -53,6 +56,17 @@ def lower(text: str) -> str:
 
 def with_scheme(text: str) -> str:
     return text if "://" in text else f"http://{text}"
+
+
+def ollama_address(text: str) -> str:
+    """What Ollama's own programs take for an address: a host, perhaps with a port; all interfaces mean this machine."""
+    scheme, separator, rest = text.strip().rpartition("://")
+    host, slash, path = rest.partition("/")
+    host = host.replace("0.0.0.0", "127.0.0.1")
+    if not host or host.startswith(":"):
+        host = f"127.0.0.1{host}"
+    port = "" if separator or re.search(r"(^[^:]+|\]):\d+$", host) else ":11434"
+    return f"{scheme or 'http'}://{host}{port}{slash}{path}"
 
 
 def with_version(text: str) -> str:
@@ -99,6 +113,8 @@ ENVIRONMENT = (
     name("OPENAI_API_BASE_URL", "providers.openai.base_url"),
     name("ANTHROPIC_API_KEY", "providers.anthropic.api_key"),
     name("GEMINI_API_KEY", "providers.gemini.api_key"),
+    name("OLLAMA_BASE_URL", "providers.ollama.base_url", with_scheme),
+    name("OLLAMA_HOST", "providers.ollama.base_url", ollama_address),
     name("LOCAL_LLM_ENDPOINT", "providers.local.base_url", with_scheme),
     name("PRIVATE_CLOUD_ENDPOINT", "providers.private.base_url", with_scheme),
     name("PRIVATE_CLOUD_API_KEY", "providers.private.api_key"),

@@ -9,7 +9,7 @@ from parlance.config.entries import DEFAULT, Entry, Merged, Source
 from parlance.config.errors import Findings, Notice
 from parlance.config.faults import tell_faults
 from parlance.config.files import SettingsFile, read_files, read_variables
-from parlance.config.implied import Reading, database_entry, settle
+from parlance.config.implied import Catalogue, Reading, database_entry, settle
 from parlance.config.schema import KeyPath
 from parlance.config.session_provider import Session, find_session, provider_entry, session_entries
 from parlance.config.settings import Settings
@@ -46,7 +46,7 @@ def load(surroundings: Surroundings) -> Loaded:
     files = read_files(surroundings, variables, findings)
     session = find_session(variables, surroundings.key_variables, findings)
     merged = Merged(read_entries(surroundings, variables, files, session, findings))
-    settle(Reading(merged, variables, surroundings.key_variables, session, findings))
+    settle(Reading(merged, variables, Catalogue(surroundings.key_variables, surroundings.hosts), session, findings))
     settings = build(merged, findings)
     sources = {entry.path: entry.source for entry in merged.all()}
     labels = tuple(file.label for file in reversed(files))

@@ -2,13 +2,21 @@
 
 Law: a key goes only to the host it was set for. So without an address the address follows the key's variable."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
 from parlance.config.entries import Entry, Source
 from parlance.config.errors import Findings
-from parlance.config.legacy import SESSION_KEY_VARIABLE, SESSION_MODELS, lower, vendor_at
+from parlance.config.legacy import (
+    HOST_NICKNAMES,
+    SESSION_KEY_VARIABLE,
+    SESSION_MODELS,
+    VENDORS,
+    Vendor,
+    lower,
+    vendor_at,
+)
 from parlance.config.surroundings import Variable, Variables
 
 SIGNS = ("API_KEY_ENV_VAR", "LLM_BASE_URL", "LLM_MODEL_NAME", SESSION_KEY_VARIABLE)
@@ -31,24 +39,22 @@ class Session(Struct, frozen=True):
         return vendor is None or self.key_variable not in vendor.variables
 
 
-def find_session(variables: Variables, hosts: Mapping[str, str], findings: Findings) -> Session | None:
-    """What the variables mean, or None if none of them is set. `hosts`: a key's variable → its host."""
-    asked, address = variables.get("API_KEY_ENV_VAR"), variables.get("LLM_BASE_URL")
-    provider = variables.get("LLM_PROVIDER")
-    named = lower(provider.value) if provider else None
-    if named not in hosts.values() and not any(variables.get(sign) for sign in SIGNS):
+def find_session(variables: Variables, hosts: Mapping[str, tuple[str, ...]], findings: Findings) -> Session | None:
+    """What the variables mean, or None if none of them is set. `hosts`: a key's variable → the rows it belongs to."""
+    asked, address, named = variables.get("API_KEY_ENV_VAR"), variables.get("LLM_BASE_URL"), named_host(variables)
+    if not any(named in rows for rows in hosts.values()) and not any(variables.get(sign) for sign in SIGNS):
         return None
     vendor = vendor_at(address.value) if address else None
     if asked is not None:
         key_variable = asked.value
-    elif vendor is not None:
-        key_variable = vendor.variables[0]
     else:
-        key_variable = next((name for name, host in hosts.items() if host == named), SESSION_KEY_VARIABLE)
+        names = vendor.variables if vendor else [name for name, rows in hosts.items() if named in rows]
+        key_variable = first_set(variables, names or (SESSION_KEY_VARIABLE,))
     if address is not None:
-        host = vendor.host if vendor is not None and vendor.chat else "openai_compatible"
+        host = host_at(vendor, named)
     elif key_variable in hosts:
-        host = hosts[key_variable]
+        rows = hosts[key_variable]
+        host = named if named in rows else rows[0]
     else:
         place = asked.source if asked else "API_KEY_ENV_VAR"
         findings.fault(place, f"names {key_variable}, and whose key that is isn't known; set LLM_BASE_URL too")
@@ -56,10 +62,28 @@ def find_session(variables: Variables, hosts: Mapping[str, str], findings: Findi
     return Session(host, key_variable, asked, address)
 
 
+def named_host(variables: Variables) -> str:
+    """The host that LLM_PROVIDER names; empty if it is not set."""
+    named = lower(variables.text("LLM_PROVIDER") or "")
+    return HOST_NICKNAMES.get(named, named)
+
+
+def first_set(variables: Variables, names: Sequence[str]) -> str:
+    """Of several names for one thing, the first that is set; if none is, the usual one."""
+    return next((name for name in names if variables.get(name)), names[0])
+
+
+def host_at(vendor: Vendor | None, named: str) -> str:
+    """What an address speaks: a vendor's own language if LLM_PROVIDER names one that has it, else chat completions."""
+    if any(named == other.host and not other.chat for other in VENDORS):
+        return named
+    return vendor.host if vendor is not None and vendor.chat else "openai_compatible"
+
+
 def provider_entry(variables: Variables) -> Entry | None:
     """The default provider as LLM_PROVIDER names it: weaker than DEFAULT_LLM_PROVIDER, wherever the two stand."""
     named = variables.get("LLM_PROVIDER")
-    return Entry(("models", "default_provider"), lower(named.value), named.source) if named else None
+    return Entry(("models", "default_provider"), named_host(variables), named.source) if named else None
 
 
 def session_entries(session: Session, variables: Variables) -> Iterator[Entry]:

@@ -28,7 +28,7 @@ FOREIGN_NAMES = (
     *(".".join(key) for key in FILE_KEYS if len(key) > 1),
     *(f"{section}.{field}" for section in sorted(FOREIGN_SECTIONS) for field in ProviderSettings.model_fields),
 )
-OTHER_OWN_NAMES = frozenset({"PARLANCE_CONFIG"})
+OTHER_OWN_NAMES = frozenset({"PARLANCE_CONFIG", "PARLANCE_KEY", "PARLANCE_URL"})
 
 
 def place_of(path: KeyPath) -> KeyPath:

@@ -7,28 +7,34 @@ from pathlib import Path
 from msgspec import Struct, field
 
 from parlance.config.entries import Source
-from parlance.config.legacy import KEY_VARIABLES
+from parlance.config.legacy import KEY_VARIABLES, KNOWN_HOSTS
 
 
 class Surroundings(Struct, frozen=True):
     """`arguments`: dotted paths and texts, the strongest source. `config`: Parlance's own file, where one was named.
-    `key_variables` says to which host of the catalogue each key's variable belongs."""
+    `key_variables` says to which rows of the catalogue each key's variable belongs: several where one host has several
+    APIs, the one that is meant by the variable alone first. `hosts`: the ids of all rows."""
 
     environ: Mapping[str, str]
     folder: Path
     arguments: Mapping[str, str] = field(default_factory=dict)
     config: Path | None = None
-    key_variables: Mapping[str, str] = field(default_factory=lambda: KEY_VARIABLES)
+    key_variables: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: KEY_VARIABLES)
+    hosts: frozenset[str] = KNOWN_HOSTS
 
     def __repr__(self) -> str:
         return f"Surroundings(folder={self.folder})"
 
 
 def real_surroundings(
-    arguments: Mapping[str, str], *, config: Path | None = None, key_variables: Mapping[str, str] = KEY_VARIABLES
+    arguments: Mapping[str, str],
+    *,
+    config: Path | None = None,
+    key_variables: Mapping[str, tuple[str, ...]] = KEY_VARIABLES,
+    hosts: frozenset[str] = KNOWN_HOSTS,
 ) -> Surroundings:
     """This process's environment, as it is now, and its working folder."""
-    return Surroundings(dict(os.environ), Path.cwd(), arguments, config, key_variables)
+    return Surroundings(dict(os.environ), Path.cwd(), arguments, config, key_variables, hosts)
 
 
 class Variable(Struct, frozen=True):

@@ -6,8 +6,10 @@ do. Failure is an exception.
 """
 
 from msgspec import Raw, Struct
+from msgspec.structs import force_setattr
 
 from parlance.core.parts import Annotation, Family, Part, Signature
+from parlance.core.text import whole_characters
 from parlance.core.usage import Finish, Usage
 
 Key = int | str
@@ -38,6 +40,10 @@ class Noted(Struct, frozen=True):
 
     code: str
     message: str
+
+    def __post_init__(self) -> None:
+        # It may quote the host, and becomes an event as it is.
+        force_setattr(self, "message", whole_characters(self.message))
 
 
 class Opened(Struct, frozen=True):

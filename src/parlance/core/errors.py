@@ -3,14 +3,15 @@
 ParlanceError
 ├── RequestError            what the caller sent can't be served as it is
 │   ├── InvalidJson · InvalidRequest · UnsupportedMediaType · BodyTooLarge · UnknownAction · MethodNotAllowed
-│   ├── BadHttp · HeadTooLarge · HeadTimeout
+│   ├── BadHttp · HeadTooLarge · HeadTimeout · BodyTimeout · UpgradeRequired
 │   ├── RequestIdInUse · CallNotWaiting · IdempotencyKeyInvalid · IdempotencyKeyReused
 │   ├── TurnRunning · NothingToCancel
 │   └── ModelNotFound · TurnNotFound · SessionNotFound · PathNotFound · CursorExpired
 ├── AccessError             the caller may not
 │   └── KeyMissing · KeyInvalid · OriginRefused · HostRefused · ModelForbidden
 ├── UnavailableError        this server can't serve anybody that way now
-│   └── NoProvider · Overloaded · Stopping · SlowFollower
+│   ├── LimitReached: Overloaded · TooManyAtOnce
+│   └── NoProvider · Stopping · SlowFollower
 ├── UpstreamError           a model's host did not do its part
 │   ├── HostUnreachable · HostTimeout · HostKeyRefused · HostRateLimited · HostQuotaExhausted
 │   └── HostRejected · HostFailed · HostAnswerInvalid · TruncatedAnswer
@@ -21,23 +22,9 @@ ParlanceError
 
 from typing import ClassVar
 
-from msgspec import Struct
-
-
-class Fault(Struct, frozen=True, omit_defaults=True):
-    """An error as a value: what events, stores and wires carry. `retry_after` is in seconds."""
-
-    code: str
-    message: str
-    retryable: bool = False
-    retry_after: float | None = None
-
-
-class Field(Struct, frozen=True):
-    """A place in a request that is at fault: `path` as in `$.payload.text`."""
-
-    path: str
-    message: str
+from parlance.core.fault import Fault as Fault
+from parlance.core.fault import Field as Field
+from parlance.core.text import whole_characters
 
 
 class ParlanceError(Exception):
@@ -51,8 +38,8 @@ class ParlanceError(Exception):
     retryable: ClassVar[bool] = False
 
     def __init__(self, message: str, *, retry_after: float | None = None) -> None:
-        super().__init__(message)
-        self.message = message
+        self.message = whole_characters(message)
+        super().__init__(self.message)
         self.retry_after = retry_after
 
     def fault(self) -> Fault:
@@ -120,6 +107,20 @@ class HeadTimeout(RequestError):
     code = "head_timeout"
     title = "Request not sent in time"
     status = 408
+
+
+class BodyTimeout(RequestError):
+    code = "body_timeout"
+    title = "Body not sent in time"
+    status = 408
+
+
+class UpgradeRequired(RequestError):
+    """What is at this path speaks over a WebSocket alone."""
+
+    code = "upgrade_required"
+    title = "Upgrade required"
+    status = 426
 
 
 class RequestIdInUse(RequestError):
@@ -236,9 +237,27 @@ class NoProvider(UnavailableError):
     retryable = False
 
 
-class Overloaded(UnavailableError):
+class LimitReached(UnavailableError):
+    """`limit` names it, as the settings do below `limits` where it is one of them. Nothing was begun."""
+
+    def __init__(self, message: str, *, limit: str = "", retry_after: float | None = 1.0) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.limit = limit
+
+
+class Overloaded(LimitReached):
+    """All callers together hold as much as the server gives."""
+
     code = "overloaded"
     title = "Overloaded"
+
+
+class TooManyAtOnce(LimitReached):
+    """This caller alone holds as much as one may."""
+
+    code = "too_many_at_once"
+    title = "Too many at once"
+    status = 429
 
 
 class Stopping(UnavailableError):

@@ -1,6 +1,6 @@
 """The log of a turn: it numbers events, keeps them, and tells them to any number of followers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol, Self
 
 from msgspec import Struct
@@ -66,7 +66,11 @@ class Follower(Protocol):
 
 
 class Log(Protocol):
-    """One turn's events, numbered from 1."""
+    """One turn's events, numbered from 1.
+
+    It may trim its oldest ones: their openings and growth are dropped, and numbers keep holes. Whoever follows has
+    each event nonetheless; who comes with a cursor from before a hole has to begin with a snapshot.
+    """
 
     @property
     def turn(self) -> TurnId: ...
@@ -92,15 +96,23 @@ class Log(Protocol):
         ...
 
     def read(self, after: int = 0) -> Sequence[Event]:
-        """The events behind number `after`."""
+        """The events behind number `after`, as `numbered` has them."""
+        ...
+
+    def numbered(self) -> Iterable[tuple[int, Event]]:
+        """All events with their numbers, for folds. A part whose growth was trimmed before its end is one opening that
+        holds what had grown of it.
+        """
         ...
 
     def follow(self, after: int = 0) -> Follower:
-        """From the event behind number `after` on, to the end."""
+        """From the event behind number `after` on, to the end. `CursorExpired`, as of `check`."""
         ...
 
     def check(self, cursor: Cursor) -> int:
-        """The number a good cursor stands for; `CursorExpired` for one of another numbering, or ahead of the log."""
+        """The number a good cursor stands for; `CursorExpired` for one of another numbering, ahead of the log, or from
+        before what was trimmed.
+        """
         ...
 
 

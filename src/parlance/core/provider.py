@@ -1,7 +1,7 @@
 """What answers: a Provider, the language it is spoken to in, the host's row, and the names that lead to it."""
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -9,7 +9,7 @@ from parlance.core.deltas import Delta
 from parlance.core.errors import UpstreamError
 from parlance.core.parts import Family
 from parlance.core.principal import Principal
-from parlance.core.requests import Request
+from parlance.core.requests import Request, Window
 
 
 class Deadlines(Struct, frozen=True):
@@ -25,12 +25,28 @@ class Deadlines(Struct, frozen=True):
     total: float = 600.0
 
 
+class Alternative(Struct, frozen=True):
+    """Another language that a host may turn out to speak: it does if it answers at `path` with a version."""
+
+    path: str
+    spec: "HostSpec"
+
+
+class PythonObject(Struct, frozen=True):
+    """A name in a Python file of the operator's, who is trusted."""
+
+    file: str
+    name: str
+
+
 class HostSpec(Struct, frozen=True):
     """A host and how to reach it: a row of the catalogue joined with what the operator configured.
 
     `name` is the provider's id as configured. `key_header` is the header the key travels in (`authorization`: as a
     Bearer token). `quirks` are names that the host's language knows and checks. `local`: on this machine; it may have
-    to load a model first.
+    to load a model first. `exact`: the API begins at `base_url` as it stands, never behind a `/v1`.
+    `price_list`: what the price library calls it, if its prices are public. `alternative`: what else it may be.
+    `made_by` makes the models of a host that is a library in this process.
     """
 
     name: str
@@ -45,6 +61,10 @@ class HostSpec(Struct, frozen=True):
     proxy: str | None = None
     ca_file: str | None = None
     local: bool = False
+    exact: bool = False
+    price_list: str | None = None
+    alternative: Alternative | None = None
+    made_by: PythonObject | None = None
 
 
 class ModelInfo(Struct, frozen=True):
@@ -116,12 +136,16 @@ class Notice(Struct, frozen=True):
 
 
 class EncodedRequest(Struct, frozen=True):
-    """A request in a language's words. `path` follows the host's base URL."""
+    """A request in a language's words. `path` follows the host's base URL.
+
+    `needs`: tokens of the model's window that it needs by itself, where the language asks for them.
+    """
 
     path: str
     body: bytes
     headers: tuple[tuple[str, str], ...] = ()
     notices: tuple[Notice, ...] = ()
+    needs: int | None = None
 
 
 class Speaker(Protocol):
@@ -172,4 +196,17 @@ class Language(Protocol):
 
     def decode_models(self, body: bytes) -> tuple[str, ...]:
         """The names in the host's list of models. `HostAnswerInvalid` when it is none."""
+        ...
+
+
+@runtime_checkable
+class Windowed(Protocol):
+    """A `Language` whose requests say how much of the model's window they need; so it has to be known first."""
+
+    def window_request(self, model: str) -> EncodedRequest:
+        """The question how large a model's window is."""
+        ...
+
+    def decode_window(self, body: bytes) -> Window | None:
+        """The answer to it; None where it does not say. Never raises."""
         ...

@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Raw, Struct
 
 from parlance.core.messages import Message
-from parlance.core.parts import Family
+from parlance.core.parts import CacheMark, Family
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 
@@ -13,7 +13,8 @@ Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]
 class ToolSpec(Struct, frozen=True, omit_defaults=True):
     """A tool as it is offered.
 
-    `parameters` is a JSON Schema of an object, as text; `freeform` tools take plain text and have none.
+    `parameters` is a JSON Schema of an object, as text; `freeform` tools take plain text and have none. `cache`: the
+    caller's wish that the prompt be cached up to this tool.
     """
 
     name: str
@@ -21,6 +22,7 @@ class ToolSpec(Struct, frozen=True, omit_defaults=True):
     parameters: Raw = Raw(b'{"type":"object","properties":{}}')
     strict: bool | None = None
     freeform: bool = False
+    cache: CacheMark | None = None
 
 
 class NamedTool(Struct, frozen=True, tag="named"):
@@ -66,12 +68,25 @@ class OutputFormat(Struct, frozen=True, omit_defaults=True):
     strict: bool | None = None
 
 
+class Window(Struct, frozen=True, omit_defaults=True):
+    """How many tokens a model takes at once, prompt and answer together.
+
+    `fixed`: its operator has set that, and the host holds to it unasked. `held`: what the host reserves for it just
+    now; a request for less would make it load the model anew.
+    """
+
+    tokens: int
+    fixed: bool = False
+    held: int = 0
+
+
 class Request(Struct, frozen=True, omit_defaults=True):
     """One request.
 
     `model` is the name the caller uses until routing has resolved it, then the host's own. `extra` holds fields of a
     language that we have no word for: they are sent on only to that family. `can_restart`: the caller's language can
-    say that shown text is void.
+    say that shown text is void. `window` is set by the provider, where its language has to say what it needs of it.
+    `timeout`: seconds that the caller gives this model call; None: as long as the host has.
     """
 
     model: str
@@ -85,3 +100,5 @@ class Request(Struct, frozen=True, omit_defaults=True):
     output_format: OutputFormat | None = None
     extra: dict[Family, dict[str, Raw]] = {}
     can_restart: bool = False
+    timeout: float | None = None
+    window: Window | None = None

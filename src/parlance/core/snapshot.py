@@ -43,16 +43,21 @@ class _Shown(Struct):
     annotations: list[Annotation] = []
 
     def grown(self) -> Part:
-        grown = "".join(self.growth)
-        match self.what:
-            case ToolCall(arguments=arguments):
-                return msgspec.structs.replace(self.what, arguments=arguments + grown)
-            case Text(text=text, annotations=given):
-                return msgspec.structs.replace(self.what, text=text + grown, annotations=(*given, *self.annotations))
-            case Refusal(text=text) | Reasoning(text=text):
-                return msgspec.structs.replace(self.what, text=text + grown)
-            case part:
-                return part
+        grown = grown_part(self.what, "".join(self.growth))
+        if isinstance(grown, Text) and self.annotations:
+            return msgspec.structs.replace(grown, annotations=(*grown.annotations, *self.annotations))
+        return grown
+
+
+def grown_part(part: Part, growth: str) -> Part:
+    """The part with more of what grows in its kind."""
+    match part:
+        case ToolCall(arguments=arguments):
+            return msgspec.structs.replace(part, arguments=arguments + growth)
+        case Text(text=text) | Refusal(text=text) | Reasoning(text=text):
+            return msgspec.structs.replace(part, text=text + growth)
+        case whole:
+            return whole
 
 
 def fold_snapshot(events: Iterable[Event]) -> Snapshot:

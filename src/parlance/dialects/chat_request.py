@@ -2,9 +2,9 @@
 
 import string
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from parlance.core.errors import Field, InvalidRequest
 from parlance.core.json import decode_json
@@ -24,14 +24,21 @@ MAX_TOOL_NAME = 64
 _NAME_CHARACTERS = frozenset(string.ascii_letters + string.digits + "_-")
 
 
+Timeout = Annotated[float, Meta(gt=0, le=86_400)]
+"""Seconds."""
+
+
 class Params(Struct, frozen=True, forbid_unknown_fields=True):
     """Parameters of one request. `reasoning` and `warnings` ask for frames of that kind, which are not sent otherwise.
 
+    `restarts`: the client can be told that what it was shown is void. `timeout`: seconds for each call of a model.
     `tool_choice` is `auto`, `none`, `required` or the name of a tool.
     """
 
     reasoning: bool = False
     warnings: bool = False
+    restarts: bool = False
+    timeout: Timeout | None = None
     reasoning_effort: Effort | None = None
     temperature: float | None = None
     top_p: float | None = None
@@ -52,6 +59,12 @@ class _Function(Struct, frozen=True):
 
 class _Tool(_Function, frozen=True):
     function: _Function | None = None
+
+
+class ToldRestart(Struct, frozen=True):
+    """What was shown since the model was last asked is void; the answer begins anew."""
+
+    reason: str
 
 
 def decode_text(text: str, *, path: str) -> Message:
@@ -82,6 +95,8 @@ def build_request(
             stop=(params.stop,) if isinstance(params.stop, str) else tuple(params.stop or ()),
         ),
         reasoning=ReasoningAsk(effort=params.reasoning_effort, show=params.reasoning),
+        can_restart=params.restarts,
+        timeout=params.timeout,
     )
 
 

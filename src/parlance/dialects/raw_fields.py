@@ -48,7 +48,7 @@ def read_items(raw: Raw | None) -> list[Raw]:
     """The items of the list that a field holds, each as its own text."""
     try:
         return _LIST.decode(raw or _NOTHING)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return []
 
 

@@ -1,29 +1,71 @@
 """How a socket is accepted, whose it is as far as its handshake says, and that nothing is sent behind its close."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from starlette.types import Message, Receive, Scope, Send
 
-from parlance.core.errors import KeyMissing
+from parlance.core.errors import KeyMissing, LimitReached, ParlanceError, UpgradeRequired
 from parlance.core.principal import Principal
+from parlance.doors.limits import Held
 from parlance.doors.serving import Serving
-from parlance.doors.visit import visit_of
+from parlance.doors.visit import intake_of, visit_of
 
 SUBPROTOCOL = "parlance"
 
+POLICY_VIOLATION = 1008
+TRY_AGAIN_LATER = 1013
 
-async def accept_socket(serving: Serving, scope: Scope, receive: Receive, send: Send) -> Principal | None:
-    """None: it has yet to sign in, with its first frame, since a page can set no headers. `KeyInvalid`, with nothing
-    accepted, for a wrong key.
+
+class Seat:
+    """The place of one socket: among all, and among those of its principal once it is known."""
+
+    def __init__(self, place: Held, intake: Held | None, principal: Principal | None) -> None:
+        """`intake`: what the server holds of this socket's messages that are not whole yet."""
+        self.principal = principal
+        self._place = place
+        self._intake = intake
+        if principal is not None and intake is not None:
+            intake.belong(principal)
+
+    def belong(self, principal: Principal) -> None:
+        """`TooManyAtOnce`: then it is whose it was."""
+        self._place.belong(principal)
+        if self._intake is not None:
+            self._intake.belong(principal)
+        self.principal = principal
+
+
+@asynccontextmanager
+async def accepted(serving: Serving, scope: Scope, receive: Receive, send: Send) -> AsyncIterator[Seat]:
+    """While the socket is open. A seat of nobody's: its client has yet to sign in, with its first frame, since a page
+    can set no headers. With nothing accepted: `KeyInvalid`, `Overloaded`, `TooManyAtOnce`.
     """
     principal: Principal | None = None
     try:
         principal = serving.principal(scope)
     except KeyMissing:
         principal = None
-    await receive()
-    visit_of(scope).begun = True
-    offered = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
-    await send({"type": "websocket.accept", "subprotocol": offered})
-    return principal
+    with serving.limits.sockets.hold(principal) as place:
+        seat = Seat(place, intake_of(scope), principal)
+        await receive()
+        visit_of(scope).begun = True
+        offered = SUBPROTOCOL if SUBPROTOCOL in scope["subprotocols"] else None
+        await send({"type": "websocket.accept", "subprotocol": offered})
+        yield seat
+
+
+def close_code(error: ParlanceError) -> int:
+    """The code of a socket that is closed since this happened before it was anybody's."""
+    return TRY_AGAIN_LATER if isinstance(error, LimitReached) else POLICY_VIOLATION
+
+
+class OnlySockets:
+    """What is at a socket's path for those who ask for it as for a page."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = visit_of(scope).caller.path[:200]
+        raise UpgradeRequired(f"{path} speaks over a WebSocket alone. Open one there, with a client that can.")
 
 
 def until_closed(send: Send) -> Send:

@@ -15,7 +15,8 @@ from parlance.core.principal import Caller, Gate
 from parlance.core.trace import tracing
 from parlance.doors.accepting import until_closed
 from parlance.doors.http import answer_problem, begin, deny_socket
-from parlance.doors.visit import ABORT, Visit, put_visit
+from parlance.doors.limits import Refusals
+from parlance.doors.visit import Visit, put_visit, tell_served
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +31,10 @@ class Entrance:
     `open` counts what has come in and not gone, by ASGI's word for its kind: `http` requests and `websocket`s.
     """
 
-    def __init__(self, router: ASGIApp, gate: Gate, *, start: Hook, stop: Hook) -> None:
+    def __init__(self, router: ASGIApp, gate: Gate, refusals: Refusals, *, start: Hook, stop: Hook) -> None:
         self._router = router
         self._gate = gate
+        self._refusals = refusals
         self._start = start
         self._stop = stop
         self.open = Counter(http=0, websocket=0)
@@ -44,7 +46,7 @@ class Entrance:
         caller = read_caller(scope)
         request_id = _request_id(caller)
         headers = ((b"x-request-id", request_id.encode()), *self._gate.cors_headers(caller))
-        visit = Visit(caller, request_id, headers, abort=scope.get(ABORT))
+        visit = Visit(caller, request_id, headers)
         put_visit(scope, visit)
         # Without an application of its own Starlette's router answers 404 and 405 as plain text, past us.
         scope["app"] = self
@@ -54,6 +56,7 @@ class Entrance:
                 await self._admit(scope, receive, send, visit)
         finally:
             self.open[scope["type"]] -= 1
+            tell_served(scope)
 
     async def _admit(self, scope: Scope, receive: Receive, send: Send, visit: Visit) -> None:
         try:
@@ -67,12 +70,22 @@ class Entrance:
             return
         except HTTPException as error:
             visit.headers += tuple((b"allow", value.encode()) for value in _allowed(error))
-            await _refuse(scope, send, visit, _of_router(error, visit.caller))
+            await self._refuse(scope, send, visit, _of_router(error, visit.caller))
         except ParlanceError as error:
-            await _refuse(scope, send, visit, error)
+            await self._refuse(scope, send, visit, error)
         except Exception:
             log.exception("A request failed by a bug")
-            await _refuse(scope, send, visit, InternalError())
+            await self._refuse(scope, send, visit, InternalError())
+
+    async def _refuse(self, scope: Scope, send: Send, visit: Visit, error: ParlanceError) -> None:
+        self._refusals.tell(error, f"{visit.caller.method} {visit.caller.path[:200]}")
+        if visit.begun:
+            # The answer has begun: breaking it off is all that is left, and tells the client that it is not whole.
+            return
+        if scope["type"] == "websocket":
+            await deny_socket(scope, send, visit, error)
+        else:
+            await answer_problem(send, visit, error)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -129,15 +142,3 @@ def _of_router(error: HTTPException, caller: Caller) -> ParlanceError:
 
 def _allowed(error: HTTPException) -> list[str]:
     return [value for name, value in (error.headers or {}).items() if name.lower() == "allow"]
-
-
-async def _refuse(scope: Scope, send: Send, visit: Visit, error: ParlanceError) -> None:
-    level = logging.WARNING if error.status >= 500 else logging.INFO
-    log.log(level, "Refused %s %s: %s", visit.caller.method, visit.caller.path[:200], error.code)
-    if visit.begun:
-        # The answer has begun: breaking it off is all that is left, and tells the client that it is not whole.
-        return
-    if scope["type"] == "websocket":
-        await deny_socket(scope, send, visit, error)
-    else:
-        await answer_problem(send, visit, error)

@@ -16,8 +16,10 @@ from parlance.core.errors import (
     KeyMissing,
     ParlanceError,
     UnsupportedMediaType,
+    UpgradeRequired,
 )
 from parlance.core.principal import Caller
+from parlance.doors.limits import Held
 from parlance.doors.visit import Visit
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -41,22 +43,26 @@ class Problem(Struct, frozen=True, omit_defaults=True):
     retryable: bool
     retry_after: float | None = None
     errors: tuple[Field, ...] = ()
+    turn_id: str | None = None
     snapshot: Raw | None = None
     cursor: str | None = None
 
 
-async def read_json_body(visit: Visit, receive: Receive, limit: int) -> bytes:
-    """The body of a request that must be JSON, at most `limit` bytes. `UnsupportedMediaType`, `BodyTooLarge`."""
+async def read_json_body(visit: Visit, receive: Receive, limit: int, held: Held) -> bytes:
+    """The body of a request that must be JSON, at most `limit` bytes; `held` grows with it.
+
+    `UnsupportedMediaType`, `BodyTooLarge`, and what `Held.grow` raises.
+    """
     headers = visit.caller.headers
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise UnsupportedMediaType(
             f"The body is of the type {kind[:80]!r}. Send JSON, with the header content-type: application/json."
         )
-    return await _read_body(receive, limit)
+    return await _read_body(receive, limit, held)
 
 
-async def _read_body(receive: Receive, limit: int) -> bytes:
+async def _read_body(receive: Receive, limit: int, held: Held) -> bytes:
     chunks: list[bytes] = []
     size, more = 0, True
     while more and size <= limit * DRAINED:
@@ -67,8 +73,11 @@ async def _read_body(receive: Receive, limit: int) -> bytes:
         size += len(chunk)
         more = message.get("more_body", False)
         if size <= limit:
+            # What is refused here is not read on: the server passes over the rest of it.
+            held.grow(len(chunk))
             chunks.append(chunk)
         else:
+            held.release()
             chunks.clear()
     if size > limit:
         raise BodyTooLarge(f"The body is larger than {limit} bytes, the limit here. Send less.")
@@ -93,10 +102,17 @@ async def answer_json(send: Send, visit: Visit, body: bytes, *, status: int = 20
 
 
 async def answer_problem(
-    send: Send, visit: Visit, error: ParlanceError, *, snapshot: Raw | None = None, cursor: str | None = None
+    send: Send,
+    visit: Visit,
+    error: ParlanceError,
+    *,
+    turn_id: str | None = None,
+    snapshot: Raw | None = None,
+    cursor: str | None = None,
 ) -> None:
-    body = encode_problem(error, visit.request_id, snapshot=snapshot, cursor=cursor)
-    await begin(send, visit, error.status, _problem_headers(error, body))
+    """`turn_id`, `snapshot` and `cursor` say of which turn, what was shown so far, and from where to go on."""
+    body = encode_problem(error, visit.request_id, turn_id=turn_id, snapshot=snapshot, cursor=cursor)
+    await begin(send, visit, error.status, problem_headers(error, body))
     await send({"type": "http.response.body", "body": body})
 
 
@@ -106,13 +122,18 @@ async def deny_socket(scope: Scope, send: Send, visit: Visit, error: ParlanceErr
         await send({"type": "websocket.close", "code": 1008, "reason": error.code})
         return
     body = encode_problem(error, visit.request_id)
-    headers = [*_problem_headers(error, body), *visit.headers]
+    headers = [*problem_headers(error, body), *visit.headers]
     await send({"type": "websocket.http.response.start", "status": error.status, "headers": headers})
     await send({"type": "websocket.http.response.body", "body": body})
 
 
 def encode_problem(
-    error: ParlanceError, request_id: str, *, snapshot: Raw | None = None, cursor: str | None = None
+    error: ParlanceError,
+    request_id: str,
+    *,
+    turn_id: str | None = None,
+    snapshot: Raw | None = None,
+    cursor: str | None = None,
 ) -> bytes:
     return msgspec.json.encode(
         Problem(
@@ -125,13 +146,14 @@ def encode_problem(
             retryable=error.retryable,
             retry_after=error.retry_after,
             errors=error.fields if isinstance(error, InvalidRequest) else (),
+            turn_id=turn_id,
             snapshot=snapshot,
             cursor=cursor,
         )
     )
 
 
-def _problem_headers(error: ParlanceError, body: bytes) -> list[tuple[bytes, bytes]]:
+def problem_headers(error: ParlanceError, body: bytes) -> list[tuple[bytes, bytes]]:
     return [
         (b"content-type", b"application/problem+json"),
         (b"content-length", b"%d" % len(body)),
@@ -145,6 +167,8 @@ def _hints(error: ParlanceError) -> list[tuple[bytes, bytes]]:
         hints.append((b"retry-after", b"%d" % math.ceil(error.retry_after)))
     if isinstance(error, KeyMissing | KeyInvalid):
         hints.append((b"www-authenticate", b"Bearer"))
+    if isinstance(error, UpgradeRequired):
+        hints += [(b"upgrade", b"websocket"), (b"connection", b"upgrade")]
     if isinstance(error, BodyTooLarge):
         # What is left of the body was not read, so nothing else can follow on this connection.
         hints.append((b"connection", b"close"))

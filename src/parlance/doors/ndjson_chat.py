@@ -7,7 +7,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from parlance.core.errors import CursorExpired, SlowFollower
-from parlance.core.journal import Cursor
+from parlance.core.journal import Follower
 from parlance.core.snapshot import fold_snapshot
 from parlance.dialects.chat_request import Params, build_request
 from parlance.dialects.ndjson_chat.serve import (
@@ -19,8 +19,8 @@ from parlance.dialects.ndjson_chat.serve import (
     encode_status,
     is_whole,
 )
-from parlance.doors.http import answer_json, answer_problem, begin, idempotency_key, read_json_body
-from parlance.doors.serving import Heartbeat, Serving, place_of, watched
+from parlance.doors.http import answer_json, answer_problem, begin, idempotency_key
+from parlance.doors.serving import Heartbeat, Serving, newest, place_of, watched
 from parlance.doors.visit import visit_of
 from parlance.engine.ask import Ask
 from parlance.engine.engine import RESISTANCE
@@ -59,14 +59,18 @@ class _Endpoint:
 
 class _Chat(_Endpoint):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        ask, params = await self._read_ask(scope, receive)
+        turn = await self.serving.engine.start(ask)
+        await _tell(turn, None, params, scope, receive, send)
+
+    async def _read_ask(self, scope: Scope, receive: Receive) -> tuple[Ask, Params]:
+        """The body itself is let go of here: the answer may take long."""
         principal, visit = self.serving.principal(scope), visit_of(scope)
-        body = await read_json_body(visit, receive, self.serving.options.body)
+        body = await self.serving.read_json(scope, receive, principal)
         chat = decode_chat(body)
         request = build_request((), chat.message, model=chat.model, tools=chat.tools, params=chat.params)
         repeatable = Idempotency.of(idempotency_key(visit.caller), body)
-        ask = Ask(principal, DOOR, visit.request_id, request, chat.message, repeatable)
-        turn = await self.serving.engine.start(ask)
-        await _tell(turn, 0, chat.params, scope, receive, send)
+        return Ask(principal, DOOR, visit.request_id, request, chat.message, repeatable), chat.params
 
 
 class _Resume(_Endpoint):
@@ -74,15 +78,7 @@ class _Resume(_Endpoint):
         turn = self.turn(scope)
         query = QueryParams(scope["query_string"])
         params = Params(reasoning=query.get("reasoning") == "true", warnings=query.get("warnings") == "true")
-        try:
-            after = place_of(turn, query.get("after"))
-        except CursorExpired as error:
-            shown = fold_snapshot(turn.log.read()).told(thoughts=params.reasoning)
-            snapshot = Raw(msgspec.json.encode(shown))
-            cursor = Cursor(turn.log.epoch, turn.log.head).encode()
-            await answer_problem(send, visit_of(scope), error, snapshot=snapshot, cursor=cursor)
-            return
-        await _tell(turn, after, params, scope, receive, send)
+        await _tell(turn, query.get("after"), params, scope, receive, send)
 
 
 class _Cancel(_Endpoint):
@@ -97,7 +93,7 @@ class _Cancel(_Endpoint):
 class _ToolResults(_Endpoint):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         turn, visit = self.turn(scope), visit_of(scope)
-        turn.answer(decode_results(await read_json_body(visit, receive, self.serving.options.body)))
+        turn.answer(decode_results(await self.serving.read_json(scope, receive, self.serving.principal(scope))))
         await answer_json(send, visit, encode_status(turn.id, "received"))
 
 
@@ -107,30 +103,43 @@ class _Models(_Endpoint):
         await answer_json(send, visit_of(scope), encode_models(offers))
 
 
-async def _tell(turn: Turn, after: int, params: Params, scope: Scope, receive: Receive, send: Send) -> None:
-    """Tell the turn from behind event `after` on. An answer that is not whole is broken off, not ended."""
-    await begin(send, visit_of(scope), 200, _HEADERS)
-    heartbeat = Heartbeat(send, b"\n", visit_of(scope).abort)
+async def _tell(turn: Turn, after: str | None, params: Params, scope: Scope, receive: Receive, send: Send) -> None:
+    """Tell the turn from behind the cursor `after` on. An answer that is not whole is broken off, not ended.
+
+    Where the cursor can't be served the answer is 410, with a snapshot.
+    """
+    visit = visit_of(scope)
     try:
-        whole = await _tell_lines(turn, after, params, receive, heartbeat)
-    finally:
-        heartbeat.stop()
+        place = place_of(turn, after)
+    except CursorExpired as error:
+        shown = Raw(msgspec.json.encode(fold_snapshot(turn.log.read()).told(thoughts=params.reasoning)))
+        await answer_problem(send, visit, error, turn_id=turn.id, snapshot=shown, cursor=newest(turn))
+        return
+    # Followed before anything is sent: from here on what it has not taken is kept.
+    with turn.followed(place) as follower:
+        await begin(send, visit, 200, _HEADERS)
+        heartbeat = Heartbeat(send, b"\n")
+        try:
+            whole = await _tell_lines(turn, follower, place, params, receive, heartbeat)
+        finally:
+            heartbeat.stop()
     if whole:
         await send({"type": "http.response.body", "body": b""})
 
 
-async def _tell_lines(turn: Turn, after: int, params: Params, receive: Receive, heartbeat: Heartbeat) -> bool:
+async def _tell_lines(
+    turn: Turn, follower: Follower, after: int, params: Params, receive: Receive, heartbeat: Heartbeat
+) -> bool:
     """Whether the turn has ended in a way that a client may take for the whole answer."""
     lines = TurnLines(turn.id, turn.log.epoch, params)
     if turn.ended and after == turn.log.head:
         await heartbeat.say(lines.terminator(after, turn.ending))
     try:
-        with turn.followed(after) as follower:
-            async with watched(receive, follower.close):
-                async for batch in follower:
-                    body = lines.encode(batch.first, batch.events)
-                    if body:
-                        await heartbeat.say(body)
+        async with watched(receive, follower.close):
+            async for batch in follower:
+                body = lines.encode(batch.first, batch.events)
+                if body:
+                    await heartbeat.say(body)
     except SlowFollower as error:
         await heartbeat.say(encode_broken_off(error))
         return False

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from msgspec import Struct
+from msgspec import Struct, field
 from starlette.types import Receive, Scope, Send
 
 from parlance.core.journal import Cursor
 from parlance.core.principal import Gate, Principal
 from parlance.core.provider import Models
+from parlance.doors.http import read_json_body
+from parlance.doors.limits import Limits
 from parlance.doors.visit import visit_of
 from parlance.engine.engine import Engine
 from parlance.engine.turn_state import Turn
@@ -34,6 +36,12 @@ class Serving(Struct, frozen=True):
     models: Models
     gate: Gate
     options: DoorOptions
+    limits: Limits = field(default_factory=Limits)
+
+    async def read_json(self, scope: Scope, receive: Receive, principal: Principal) -> bytes:
+        """A request's body, which is JSON. `UnsupportedMediaType`, `BodyTooLarge`, `Overloaded`, `TooManyAtOnce`."""
+        with self.limits.bytes.hold(principal, 0) as held:
+            return await read_json_body(visit_of(scope), receive, self.options.body, held)
 
     def principal(self, scope: Scope) -> Principal:
         """Who asks. `KeyMissing`, `KeyInvalid`."""
@@ -41,8 +49,15 @@ class Serving(Struct, frozen=True):
 
 
 def place_of(turn: Turn, after: str | None) -> int:
-    """The number of the event that a cursor stands for; 0 for none. `CursorExpired`."""
-    return turn.log.check(Cursor.decode(after)) if after else 0
+    """The number of the event that a cursor stands for; 0 for none. `CursorExpired`, also for the beginning of a turn
+    that is not kept from there on.
+    """
+    return turn.log.check(Cursor.decode(after) if after else Cursor(turn.log.epoch, 0))
+
+
+def newest(turn: Turn) -> str:
+    """The cursor of the turn's newest event."""
+    return Cursor(turn.log.epoch, turn.log.head).encode()
 
 
 @asynccontextmanager
@@ -65,17 +80,14 @@ async def watched(receive: Receive, leave: Callable[[], None]) -> AsyncIterator[
 class Heartbeat:
     """Says an HTTP answer's pieces, and looks after it every `HEARTBEAT` seconds; the pieces themselves cost nothing.
 
-    When nothing was said since the last look it says `beat`. When the client has taken nothing between two looks, its
-    connection is aborted: a server that waits for ever can be filled with such clients.
+    When nothing was said since the last look it says `beat`.
     """
 
-    def __init__(self, send: Send, beat: bytes, abort: Callable[[], None] | None) -> None:
+    def __init__(self, send: Send, beat: bytes) -> None:
         self._send = send
         self._beat = beat
-        self._abort = abort
         self._said = 0
         self._said_before = 0
-        self._stuck_at: int | None = None
         self._saying = False
         self._beating: asyncio.Task[None] | None = None
         self._timer = self._arm()
@@ -95,10 +107,6 @@ class Heartbeat:
         return asyncio.get_running_loop().call_later(HEARTBEAT, self._look)
 
     def _look(self) -> None:
-        stuck = self._saying and self._stuck_at == self._said
-        if stuck and self._abort is not None:
-            self._abort()
-        self._stuck_at = self._said if self._saying else None
         if not self._saying and self._said == self._said_before:
             self._beating = asyncio.create_task(self.say(self._beat))
         self._said_before = self._said

@@ -2,39 +2,79 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Protocol
 
 from msgspec import Struct
 from starlette.types import Send
 
-from parlance.core.errors import InternalError, SlowFollower
-from parlance.core.events import Event
+from parlance.core.errors import CursorExpired, InternalError, SlowFollower
+from parlance.core.events import Event, TurnEnded
 from parlance.core.journal import Follower
+from parlance.core.snapshot import Snapshot, fold_snapshot
+from parlance.doors.serving import place_of
 from parlance.engine.turn_state import Turn
 
 log = logging.getLogger(__name__)
 
 
 class Frames(Protocol):
-    """A language's fold of one turn. It is fed every event, also those that the client has seen already."""
+    """A language's fold of one turn. It is fed every event that is kept, also those that the client has seen already.
+
+    `snapshot`: the frame for a cursor that can't be served, with as much as the client may see, and the number to go
+    on from.
+    """
 
     def encode(self, number: int, event: Event) -> str | None: ...
 
+    def snapshot(self, number: int, snapshot: Snapshot) -> str: ...
+
 
 class _Told(Struct):
+    """`sent`: the number of the last event that was told. `waiting`: for which number to be told, and who waits."""
+
+    turn: Turn
     follower: Follower
-    task: "asyncio.Task[None]"
+    sent: int
+    waiting: list[tuple[int, "asyncio.Future[None]"]]
+    task: "asyncio.Task[None] | None" = None
+
+    def have_sent(self, number: int) -> None:
+        self.sent = number
+        for wanted, told in self.waiting:
+            if wanted <= number and not told.done():
+                told.set_result(None)
+
+    async def until(self, number: int) -> None:
+        """Returns when the event of this number was told, or nothing is told any more."""
+        if self.sent >= number or self.task is None:
+            return
+        told = asyncio.get_running_loop().create_future()
+        self.waiting.append((number, told))
+        await asyncio.wait((told, self.task), return_when=asyncio.FIRST_COMPLETED)
+        self.waiting.remove((number, told))
+
+
+class _Tale(Struct):
+    told: _Told
+    frames: Frames
+    first: Sequence[str]
 
 
 class Telling:
-    """`cut` makes the frame for a client that takes nothing while too much is said; its socket is closed behind it."""
+    """`cut` makes the frame for a client that takes nothing while too much is said; its socket is closed behind it.
+
+    It must not hold what holds this: a socket that was left should be gone at once, with all that it remembers.
+    """
 
     def __init__(self, send: Send, cut: Callable[[SlowFollower, str], str]) -> None:
         self._send = send
         self._cut = cut
         self._told: dict[str, _Told] = {}
+        self._holding = 0
+        self._may_end = asyncio.Event()
+        self._may_end.set()
 
     def __contains__(self, name: str) -> bool:
         return name in self._told
@@ -42,21 +82,49 @@ class Telling:
     def __len__(self) -> int:
         return len(self._told)
 
-    def begin(self, name: str, turn: Turn, after: int, frames: Frames) -> None:
-        """Tell the turn from behind event `after` on; behind its last one, the ending once more.
+    def begin(self, name: str, turn: Turn, after: str | None, frames: Frames, first: Sequence[str] = ()) -> None:
+        """Say `first`, then tell the turn from behind the cursor `after` on; behind its last event, the ending once
+        more. Where the cursor can't be served: a snapshot, and what follows it.
 
         What is told under the same name stops first.
         """
         before = self._told.get(name)
         if before is not None:
             before.follower.close()
-        said = turn.log.read()[: after - 1 if turn.ended and after == turn.log.head else after]
-        for number, event in enumerate(said, 1):
+        log = turn.log
+        try:
+            place = place_of(turn, after)
+        except CursorExpired:
+            place = log.head
+            first = (*first, frames.snapshot(place, fold_snapshot(log.read())))
+        if turn.ended and place == log.head:
+            place -= 1
+        for number, event in log.numbered():
+            if number > place:
+                break
             frames.encode(number, event)
         held = ExitStack()
-        follower = held.enter_context(turn.followed(len(said)))
-        task = asyncio.create_task(self._tell(name, held, follower, frames, before))
-        self._told[name] = _Told(follower, task)
+        # From here on what it has not taken is kept, however long `first` takes to be said.
+        follower = held.enter_context(turn.followed(place))
+        told = self._told[name] = _Told(turn, follower, place, [])
+        told.task = asyncio.create_task(self._tell(name, held, _Tale(told, frames, first), before))
+
+    @contextmanager
+    def endings_held(self) -> Iterator[None]:
+        """Meanwhile no turn's ending is told: something comes before it."""
+        self._holding += 1
+        self._may_end.clear()
+        try:
+            yield
+        finally:
+            self._holding -= 1
+            if not self._holding:
+                self._may_end.set()
+
+    async def caught_up(self) -> None:
+        """Returns when everything has been sent that was said by now, but for endings that are held."""
+        for told in list(self._told.values()):
+            await told.until(told.turn.log.head)
 
     async def close(self) -> None:
         """The client has left. Returns when nothing is told any more."""
@@ -64,27 +132,34 @@ class Telling:
         for one in told:
             one.follower.close()
         if told:
-            await asyncio.wait([one.task for one in told])
+            await asyncio.wait([one.task for one in told if one.task is not None])
 
-    async def _tell(self, name: str, held: ExitStack, follower: Follower, frames: Frames, before: _Told | None) -> None:
+    async def _tell(self, name: str, held: ExitStack, tale: _Tale, before: _Told | None) -> None:
         try:
             with held:
-                if before is not None:
+                if before is not None and before.task is not None:
                     await asyncio.wait((before.task,))
-                await self._tell_all(name, follower, frames)
+                for frame in tale.first:
+                    await self._send({"type": "websocket.send", "text": frame})
+                await self._tell_all(name, tale.told, tale.frames)
         except OSError:
             log.debug("A client left while it was told a turn")
         finally:
-            if self._told.get(name) is not None and self._told[name].follower is follower:
+            if self._told.get(name) is tale.told:
                 del self._told[name]
 
-    async def _tell_all(self, name: str, follower: Follower, frames: Frames) -> None:
+    async def _tell_all(self, name: str, told: _Told, frames: Frames) -> None:
         try:
-            async for batch in follower:
+            async for batch in told.follower:
+                last = batch.first + len(batch.events) - 1
                 for number, event in enumerate(batch.events, batch.first):
+                    if number == last and type(event) is TurnEnded:
+                        told.have_sent(last)
+                        await self._may_end.wait()
                     frame = frames.encode(number, event)
                     if frame is not None:
                         await self._send({"type": "websocket.send", "text": frame})
+                told.have_sent(last)
         except SlowFollower as error:
             await self._send({"type": "websocket.send", "text": self._cut(error, name)})
             await self._send({"type": "websocket.close", "code": 1013, "reason": error.code})

@@ -1,34 +1,46 @@
 """What the entrance found out about a request, for the doors behind it."""
 
-from collections.abc import Callable
-
 from msgspec import Struct
 from starlette.types import Scope
 
 from parlance.core.principal import Caller
+from parlance.doors.limits import Held
 
 _PLACE = "parlance.visit"
 
-ABORT = "parlance.abort"
-"""Where the server leaves what drops the connection, in the scope."""
+SERVED = "parlance.served"
+"""Where the server leaves what is to be called when a request has had all of its answer that it will get."""
+
+INTAKE = "parlance.intake"
+"""Where the server leaves, in a socket's scope, what it holds of messages that are not whole yet."""
 
 
 class Visit(Struct):
     """`headers` belong on every answer: the request's id, and what a browser needs to let its page read it.
 
-    `begun`: an answer has begun, so an error can't be told as one of its own any more. `abort` drops the connection,
-    with what is still to be sent; None where the server can't.
+    `begun`: an answer has begun, so an error can't be told as one of its own any more.
     """
 
     caller: Caller
     request_id: str
     headers: tuple[tuple[bytes, bytes], ...]
     begun: bool = False
-    abort: Callable[[], None] | None = None
+
+
+def tell_served(scope: Scope) -> None:
+    served = scope.get(SERVED)
+    if served is not None:
+        served()
 
 
 def put_visit(scope: Scope, visit: Visit) -> None:
     scope[_PLACE] = visit
+
+
+def intake_of(scope: Scope) -> Held | None:
+    """None where the server does not count it."""
+    held = scope.get(INTAKE)
+    return held if isinstance(held, Held) else None
 
 
 def visit_of(scope: Scope) -> Visit:

@@ -4,6 +4,10 @@ import asyncio
 from collections.abc import Callable
 
 
+def _nothing() -> None:
+    """In place of a callback of the turn's, which would hold it: a forgotten turn must not wait for the collector."""
+
+
 class Attendance:
     """Calls `abandoned` once nobody has followed for `grace` seconds.
 
@@ -37,6 +41,7 @@ class Attendance:
         """The turn has ended: nothing is left to give up."""
         self._over = True
         self._arm()
+        self._abandoned = _nothing
 
     def _arm(self) -> None:
         alone = not (self._followers or self._waiting or self._over)

@@ -5,10 +5,10 @@ from itertools import pairwise
 
 from msgspec import Struct
 
+from parlance.core.estimate import message_tokens
 from parlance.core.ids import TurnId
 from parlance.core.messages import Message
 from parlance.core.transcript import fold_history
-from parlance.engine.estimate import message_tokens
 from parlance.engine.turn_state import Turn
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 
 import msgspec
 
-from parlance.core.errors import Overloaded, Stopping, TurnNotFound
+from parlance.core.errors import Overloaded, Stopping, TooManyAtOnce, TurnNotFound
 from parlance.core.events import TurnStarted
 from parlance.core.ids import KeyId, TurnId, new_turn_id
 from parlance.core.journal import Journal
@@ -56,8 +56,8 @@ class Engine:
         """Accept a turn. When this returns it has said `TurnStarted`, and it will say `TurnEnded`, whatever happens.
 
         With a `moment` the turn is queued: it waits for it, and answers the messages that it gives. A request that came
-        before under the same idempotency key gets the turn it began then. Raises, with nothing
-        begun: `Stopping`, `Overloaded`, `ModelNotFound`, `ModelForbidden`, `NoProvider`, `IdempotencyKeyReused`.
+        before under the same idempotency key gets the turn it began then. Raises, with nothing begun: `Stopping`,
+        `Overloaded`, `TooManyAtOnce`, `ModelNotFound`, `ModelForbidden`, `NoProvider`, `IdempotencyKeyReused`.
         """
         if (begun := self._begun_before(ask)) is not None:
             return begun
@@ -138,12 +138,12 @@ class Engine:
         if self.closing:
             raise Stopping("This server is stopping and takes no new turns. Ask again in a moment.", retry_after=5)
         if len(self._running) >= options.turns:
-            raise Overloaded(f"{options.turns} turns are running, which is this server's limit.", retry_after=1)
+            raise Overloaded(f"{options.turns} turns are running, which is this server's limit.", limit="turns")
         # Without keys there is one caller, the person at this machine: the server's own limit is theirs.
         if principal != LOCAL_ADMIN and self._running_of_key[principal.key_id] >= options.turns_per_key:
-            raise Overloaded(
+            raise TooManyAtOnce(
                 f"{options.turns_per_key} turns are running for this key, which is its limit. Wait for one to end.",
-                retry_after=1,
+                limit="per_key.turns",
             )
 
     def _open(self, ask: Ask, target: Target) -> Turn:

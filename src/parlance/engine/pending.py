@@ -9,6 +9,10 @@ from parlance.core.parts import ToolCall, ToolResult
 from parlance.core.tool import Answer
 
 
+def _nothing() -> None:
+    """In place of a callback of the turn's, which would hold it: a forgotten turn must not wait for the collector."""
+
+
 class PendingCalls:
     """The calls of one turn that wait. Each is answered once; late, doubled and foreign answers are refused."""
 
@@ -48,6 +52,7 @@ class PendingCalls:
         """The turn goes no further: nothing is taken any more."""
         self._waiting.clear()
         self._changed()
+        self._changed = _nothing
 
     def answer(self, answers: Sequence[Answer]) -> None:
         """Take all of them or none. `CallNotWaiting` names the first that nobody waits for."""

@@ -3,13 +3,13 @@
 from contextlib import aclosing
 
 from parlance.core.errors import TruncatedAnswer
+from parlance.core.estimate import estimate_usage
 from parlance.core.ids import new_message_id
 from parlance.core.messages import Message, Origin
 from parlance.core.parts import ToolCall
 from parlance.core.requests import Request
 from parlance.core.usage import add_usage
 from parlance.engine.assemble import Assembler
-from parlance.engine.estimate import estimate_usage
 from parlance.engine.turn_state import Turn
 
 

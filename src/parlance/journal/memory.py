@@ -1,13 +1,15 @@
 """Logs in this process's memory: what live turns are told from, and replayed from for a while after their end."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 from parlance.core.errors import CursorExpired, SlowFollower
-from parlance.core.events import GROWTH, Event, PartClosed, ToolReturned, TurnEnded, TurnStarted
+from parlance.core.events import Event, TurnEnded
 from parlance.core.ids import Epoch, TurnId, new_epoch
 from parlance.core.journal import Batch, Cursor, Readership
-from parlance.core.parts import part_size
+from parlance.journal.sizes import EVENT_SIZE, carried, characters
+from parlance.journal.trimming import WINDOW, TrimmedEvents, oldest
 
 MAX_BEHIND = 256
 """Events that may be appended while a follower is busy with the last ones it took."""
@@ -16,19 +18,16 @@ MAX_BEHIND_CHARACTERS = 1 << 20
 """The same, counted in characters of growth."""
 
 
-EVENT_SIZE = 150
-"""Bytes of an event without what it carries, about: the object, its string's head, and its place in the list."""
-
-
 class MemoryJournal:
-    """Keeps logs until they are dropped."""
+    """Keeps logs until they are dropped. `window`: bytes of a log's newest events that are kept one by one."""
 
-    def __init__(self) -> None:
+    def __init__(self, window: int = WINDOW) -> None:
         self._logs: dict[TurnId, MemoryLog] = {}
+        self._window = window
         self._readers = _Readers()
 
     def open(self, turn: TurnId) -> "MemoryLog":
-        log = self._logs[turn] = MemoryLog(turn, new_epoch(), self._readers)
+        log = self._logs[turn] = MemoryLog(turn, new_epoch(), self._readers, self._window)
         return log
 
     def find(self, turn: TurnId) -> "MemoryLog | None":
@@ -51,12 +50,19 @@ class _Readers:
 
 
 class MemoryLog:
-    """One turn's events. Followers read from the same list, so a follower costs a position and not a copy."""
+    """One turn's events. Followers read from the same list, so a follower costs a position and not a copy.
 
-    def __init__(self, turn: TurnId, epoch: Epoch, readers: _Readers) -> None:
+    When `_events` outgrow the window, the older half of it is trimmed, but for what a follower has yet to take. That
+    is done in steps of half a window, so an event's cost does not depend on the log's length.
+    """
+
+    def __init__(self, turn: TurnId, epoch: Epoch, readers: _Readers, window: int) -> None:
         self.turn = turn
         self.epoch = epoch
         self.ended = False
+        self._window = window
+        self._trim_at = window
+        self._trimmed = TrimmedEvents()
         self._carried = 0
         self._events: list[Event] = []
         self._followers: set[MemoryFollower] = set()
@@ -64,11 +70,11 @@ class MemoryLog:
 
     @property
     def head(self) -> int:
-        return len(self._events)
+        return self._trimmed.end + len(self._events)
 
     @property
     def size(self) -> int:
-        return len(self._events) * EVENT_SIZE + self._carried
+        return len(self._events) * EVENT_SIZE + self._carried + self._trimmed.size
 
     def append(self, events: Sequence[Event]) -> None:
         if not events:
@@ -81,11 +87,19 @@ class MemoryLog:
         # A copy, since one that is cut leaves; of nearly always one follower.
         for follower in [*self._followers]:
             follower.told(events)
+        if len(self._events) * EVENT_SIZE + self._carried > self._trim_at:
+            self._trim()
 
     def read(self, after: int = 0) -> Sequence[Event]:
-        return self._events[after:]
+        if after >= self._trimmed.end:
+            return self._events[after - self._trimmed.end :]
+        return [event for number, event in self.numbered() if number > after]
+
+    def numbered(self) -> Iterator[tuple[int, Event]]:
+        return chain(self._trimmed.numbered(), enumerate(self._events, self._trimmed.end + 1))
 
     def follow(self, after: int = 0) -> "MemoryFollower":
+        self.check(Cursor(self.epoch, after))
         follower = MemoryFollower(self, after)
         self._followers.add(follower)
         self._readers.followers.add(follower)
@@ -104,7 +118,25 @@ class MemoryLog:
             raise CursorExpired(
                 f"The cursor {cursor.encode()} is not of this numbering of turn {self.turn}. Go on from the snapshot."
             )
+        if cursor.number < self._trimmed.lost:
+            raise CursorExpired(
+                f"What follows number {cursor.number} of turn {self.turn} is not kept piece by piece any more. "
+                "Go on from the snapshot."
+            )
         return cursor.number
+
+    def _trim(self) -> None:
+        size = len(self._events) * EVENT_SIZE + self._carried
+        taken = min((follower.position for follower in self._followers), default=self.head)
+        # One that began in what is trimmed already may still stand there.
+        count = oldest(self._events, size - self._window // 2, max(0, taken - self._trimmed.end))
+        events = self._events[:count]
+        del self._events[:count]
+        self._trimmed.take(events)
+        self._carried -= carried(events)
+        # Where followers hold it up, it is tried again when as much has come again.
+        left = len(self._events) * EVENT_SIZE + self._carried
+        self._trim_at = max(self._window, left + self._window // 2)
 
 
 class MemoryFollower:
@@ -127,6 +159,11 @@ class MemoryFollower:
     def behind(self) -> int:
         """Events of the log that it has not taken yet."""
         return self._log.head - self._position
+
+    @property
+    def position(self) -> int:
+        """The number of the last event that it has taken."""
+        return self._position
 
     def __aiter__(self) -> "MemoryFollower":
         return self
@@ -174,23 +211,3 @@ class MemoryFollower:
         self._log.forget(self)
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
-
-
-def characters(events: Sequence[Event]) -> int:
-    """The text that grows in these events, in characters."""
-    return sum([len(event.text) for event in events if isinstance(event, GROWTH)])
-
-
-def carried(events: Sequence[Event]) -> int:
-    """What these events hold besides themselves: growth, the wholes it became, and what came from outside."""
-    return sum([len(event.text) if isinstance(event, GROWTH) else _whole(event) for event in events])
-
-
-def _whole(event: Event) -> int:
-    match event:
-        case TurnStarted(input=message) if message is not None:
-            return sum(map(part_size, message.parts))
-        case PartClosed(what=part) | ToolReturned(result=part):
-            return part_size(part)
-        case _:
-            return 0

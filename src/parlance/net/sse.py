@@ -12,7 +12,8 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 class SseReader:
     """A `FrameReader`. An event without its blank line at the end of the body is dropped, as the standard says.
 
-    `last_id` and `retry` (milliseconds) hold what the stream last said of them.
+    `last_id` and `retry` (milliseconds) hold what the stream last said of them. JSON that stands bare between the
+    events is none of them; but hosts that fail in mid-stream tell their error so, and such a one is given as a frame.
     """
 
     def __init__(self, *, host: str = "", max_event: int = MAX_FRAME) -> None:
@@ -26,6 +27,7 @@ class SseReader:
         self._data: list[bytes] = []
         self._size = 0
         self._event = ""
+        self._bare: list[bytes] = []  # lines of JSON outside of any field
         self._clean = True  # nothing of an event but the unfinished line is held
 
     def feed(self, data: bytes) -> list[Frame]:
@@ -38,7 +40,13 @@ class SseReader:
         return self._feed_lines(data)
 
     def close(self) -> list[Frame]:
-        return []
+        frames: list[Frame] = []
+        line = bytes(self._line)
+        self._line.clear()
+        if self._bare or line.startswith((b"{", b"[")):
+            self._bare.append(line)
+            self._end_bare(frames)
+        return frames
 
     def _feed_events(self, data: bytes) -> list[Frame]:
         """Between events, and every line ends with LF: whole events are split off without looking at their lines."""
@@ -81,6 +89,9 @@ class SseReader:
         if not line:
             self._dispatch(frames)
             return
+        if self._bare or line[0] in b"{[":
+            self._take_bare(line, frames)
+            return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         match name:
@@ -99,7 +110,27 @@ class SseReader:
             case _:
                 pass
 
+    def _take_bare(self, line: bytes, frames: list[Frame]) -> None:
+        """JSON without `data:`, on one line or laid out over several: it ends with its first bracket's partner."""
+        closing = b"}" if (self._bare or [line])[0].startswith(b"{") else b"]"
+        ended = line.startswith(closing) if self._bare else line.endswith(closing)
+        self._bare.append(line)
+        self._size += len(line) + 1
+        self._clean = False
+        self._check_size()
+        if ended:
+            self._end_bare(frames)
+
+    def _end_bare(self, frames: list[Frame]) -> None:
+        told = b"\n".join(self._bare)
+        self._bare.clear()
+        self._size = sum(len(line) + 1 for line in self._data)
+        if b'"error"' in told:
+            frames.append((told, ""))
+
     def _dispatch(self, frames: list[Frame]) -> None:
+        if self._bare:
+            self._end_bare(frames)
         if self._data:
             frames.append((b"\n".join(self._data), self._event))
             self._data.clear()

@@ -1,4 +1,4 @@
-"""Names lead to models: aliases, `provider/model`, bare names, and the defaults of doors."""
+"""Names lead to models: routes, aliases, `provider/model`, bare names, and the defaults of doors."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -8,21 +8,40 @@ from msgspec import Struct
 from parlance.core.errors import ModelForbidden, ModelNotFound, NoProvider, UpstreamError
 from parlance.core.principal import Principal
 from parlance.core.provider import ModelInfo, Provider, Target
+from parlance.routing.candidates import Candidate
+from parlance.routing.route import Route, RouteParts
 
 DEFAULT_ALIAS = "default"
+
+
+class NamedModel(Struct, frozen=True):
+    """One of a route: a name for a model. Neighbours with a weight share the load in its proportion."""
+
+    name: str
+    weight: float | None = None
+
+
+class NamedRoute(Struct, frozen=True):
+    """The models behind a name, in the order in which they are asked. `restarts`: a failure in mid-answer may have the
+    next begin anew, where the caller can be told.
+    """
+
+    models: tuple[NamedModel, ...]
+    restarts: bool = False
 
 
 class RoutingOptions(Struct, frozen=True):
     """`default_provider` is None where none is usable; `missing` then says to the caller what to set.
 
-    `aliases` are names for `provider/model`; the one named `default` stands for no name at all. `door_models` are the
-    doors' own defaults, `provider_models` the providers'. `unusable` providers are set but can't be asked, each with
-    the reason. `closed` ones answer to these models and to no others.
+    `aliases` are other names for a model or a route; the one named `default` stands for no name at all. `door_models`
+    are the doors' own defaults, `provider_models` the providers'. `unusable` providers are set but can't be asked, each
+    with the reason. `closed` ones answer to these models and to no others.
     """
 
     default_provider: str | None
     missing: str = "No model provider is set. Set one, such as OPENAI_API_KEY, and start again."
     aliases: Mapping[str, str] = {}
+    routes: Mapping[str, NamedRoute] = {}
     door_models: Mapping[str, str] = {}
     provider_models: Mapping[str, str] = {}
     unusable: Mapping[str, str] = {}
@@ -32,20 +51,22 @@ class RoutingOptions(Struct, frozen=True):
 class ConfiguredModels:
     """The names that the configuration gives meaning to. Any other name is passed to the default provider as it is."""
 
-    def __init__(self, providers: Mapping[str, Provider], options: RoutingOptions) -> None:
+    def __init__(self, providers: Mapping[str, Provider], options: RoutingOptions, parts: RouteParts) -> None:
         self._providers = providers
         self._options = options
+        self._parts = parts
 
     async def resolve(self, name: str | None, principal: Principal, *, door: str) -> Target:
         asked = name or self._default_name(principal, door)
-        target = await self._target(asked)
-        names = {asked or "", *self._names_of(target.provider.name, target.model)}
-        if not any(map(principal.may_use, names)):
+        route, candidates = await self._candidates(asked)
+        if not principal.may_use(asked or ""):
+            candidates = [one for one in candidates if self._may_use(principal, one)]
+        if not candidates:
             raise ModelForbidden(
-                f"This key may not use the model {asked or target.model!r}. "
+                f"This key may not use the model {asked or 'of this door'!r}. "
                 f"It may use: {', '.join(principal.models or ()) or 'none'}."
             )
-        return target
+        return Target(Route(candidates, self._parts, restarts=route.restarts), candidates[0].model)
 
     async def offered(self, principal: Principal, *, door: str) -> Sequence[ModelInfo]:
         offers = [offer for alias in self._aliases() if (offer := self._alias_offer(alias)) is not None]
@@ -66,8 +87,13 @@ class ConfiguredModels:
         names = {f"{provider}/{model}"}
         return names | {model} if provider == self._options.default_provider else names
 
-    def _aliases(self) -> dict[str, str]:
-        return {alias: model for alias, model in self._options.aliases.items() if alias != DEFAULT_ALIAS}
+    def _may_use(self, principal: Principal, candidate: Candidate) -> bool:
+        return any(map(principal.may_use, self._names_of(candidate.provider.name, candidate.model)))
+
+    def _aliases(self) -> list[str]:
+        """The operator's own names, of routes first."""
+        aliases = [alias for alias in self._options.aliases if alias != DEFAULT_ALIAS]
+        return list(dict.fromkeys((*self._options.routes, *aliases)))
 
     def _default_name(self, principal: Principal, door: str) -> str | None:
         """The door's own default, else the server's; for a key that may not use it, the first that it may."""
@@ -77,9 +103,9 @@ class ConfiguredModels:
         return name
 
     def _alias_offer(self, alias: str) -> ModelInfo | None:
-        """None for an alias of a provider that can't be used: it must not take the list of all others with it."""
+        """None for a name whose providers can't be used: it must not take the list of all others with it."""
         try:
-            return ModelInfo(alias, self._provider_of(self._options.aliases[alias])[0].name)
+            return ModelInfo(alias, self._reachable(self._route(alias))[0][0].name)
         except NoProvider:
             return None
 
@@ -88,21 +114,52 @@ class ConfiguredModels:
         if name is not None and name in self._aliases():
             return self._alias_offer(name)
         try:
-            target = await self._target(name)
+            _, candidates = await self._candidates(name)
         except (NoProvider, ModelNotFound, UpstreamError):
             return None
-        return ModelInfo(f"{target.provider.name}/{target.model}", target.provider.name)
+        first = candidates[0]
+        return ModelInfo(f"{first.provider.name}/{first.model}", first.provider.name)
 
-    async def _target(self, name: str | None) -> Target:
+    async def _candidates(self, name: str | None) -> tuple[NamedRoute, list[Candidate]]:
+        """Whom a name leads to. A provider of several that can't be asked, or has no model to ask for, is left out."""
+        route = self._route(name)
+        candidates: list[Candidate] = []
+        missing: ModelNotFound | UpstreamError | None = None
+        for provider, model, weight in self._reachable(route):
+            try:
+                candidates.append(Candidate(provider, await self._model_at(provider, model), weight))
+            except (ModelNotFound, UpstreamError) as error:
+                missing = missing or error
+        if missing is not None and not candidates:
+            raise missing
+        return route, candidates
+
+    def _route(self, name: str | None) -> NamedRoute:
         aliases = self._options.aliases
         name = aliases.get(DEFAULT_ALIAS, name) if name == DEFAULT_ALIAS else name
-        provider, model = self._provider_of(aliases.get(name, name) if name else "")
+        name = aliases.get(name, name) if name else ""
+        return self._options.routes.get(name) or NamedRoute((NamedModel(name),))
+
+    def _reachable(self, route: NamedRoute) -> list[tuple[Provider, str, float | None]]:
+        """Those of a route that can be used, with what is left of their names. `NoProvider` when there is none."""
+        reachable: list[tuple[Provider, str, float | None]] = []
+        missing: NoProvider | None = None
+        for model in route.models:
+            try:
+                reachable.append((*self._provider_of(model.name), model.weight))
+            except NoProvider as error:
+                missing = missing or error
+        if missing is not None and not reachable:
+            raise missing
+        return reachable
+
+    async def _model_at(self, provider: Provider, model: str) -> str:
         models = self._options.closed.get(provider.name)
         if model and models is not None and model not in models:
             raise ModelNotFound(
                 f"The provider {provider.name!r} has no model {model!r}. GET /models lists what there is for you."
             )
-        return Target(provider, model or await self._default_model(provider))
+        return model or await self._default_model(provider)
 
     def _provider_of(self, name: str) -> tuple[Provider, str]:
         """The provider a name leads to, and what is left of the name: empty for the provider's own default."""

@@ -59,6 +59,26 @@ UNCOUNTED = Figure(
     _MODEL,
     "Model calls whose host did not say what they used: their tokens are counted nowhere.",
 )
+ATTEMPTS = Figure(
+    "parlance_attempts_total",
+    "counter",
+    (*_MODEL, "outcome"),
+    "Calls of hosts, those that were tried again included. `answered`; `left`: nobody wanted the rest; else the code "
+    "of what went wrong.",
+)
+COST = Figure(
+    "parlance_cost_dollars_total",
+    "counter",
+    (*_MODEL, "source"),
+    "What calls of hosts cost, by the prices that are known. `source` tells usage that a host reported from what is "
+    "estimated.",
+)
+UNPRICED = Figure(
+    "parlance_attempts_without_cost_total",
+    "counter",
+    _MODEL,
+    "Calls of hosts whose price or usage is not known: their cost is counted nowhere.",
+)
 TOOL_CALLS = Figure(
     "parlance_tool_calls_total",
     "counter",
@@ -94,6 +114,20 @@ CONNECTIONS = Figure(
     ("kind",),
     "`websocket`: sockets that are open. `http`: requests that are being answered, this one included.",
 )
+HELD = Figure(
+    "parlance_limits_held",
+    "gauge",
+    ("limit",),
+    "How much of a limit is held, by the limit's name in the settings. `connections` counts idle ones too; `bytes` are "
+    "of requests that are on their way.",
+)
+REFUSED = Figure(
+    "parlance_refused_total",
+    "counter",
+    ("reason",),
+    "What was refused by a limit, by the limit's name in the settings, or by the error's code for what came too slowly "
+    "or was no HTTP.",
+)
 LAG = Figure(
     "parlance_loop_lag_seconds",
     "histogram",
@@ -110,6 +144,9 @@ FIGURES = (
     STEPS,
     TOKENS,
     UNCOUNTED,
+    ATTEMPTS,
+    COST,
+    UNPRICED,
     TOOL_CALLS,
     TOOL_SECONDS,
     OPEN_TURNS,
@@ -118,5 +155,7 @@ FIGURES = (
     MOST_BEHIND,
     CUT,
     CONNECTIONS,
+    HELD,
+    REFUSED,
     LAG,
 )

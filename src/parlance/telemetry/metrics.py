@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import TypeVar
 
+from msgspec import Struct
 from prometheus_client import (
     CONTENT_TYPE_PLAIN_0_0_4,
     CollectorRegistry,
@@ -17,27 +19,47 @@ from prometheus_client.registry import Collector
 
 from parlance.core.journal import Readership
 from parlance.telemetry import figures
+from parlance.telemetry.attempt_metrics import AttemptMetrics
+from parlance.telemetry.bounded_names import BoundedNames
 from parlance.telemetry.figures import Figure
 from parlance.telemetry.loop_lag import LoopLag
 from parlance.telemetry.series import histogram
 from parlance.telemetry.turn_metrics import TurnMetrics
 
+MOST_MODELS = 50
+"""Of those that the operator does not name."""
+
+
+class Watched(Struct, frozen=True):
+    """What is asked, at each scrape, for what goes on. `connections` are counted by kind, `held` by limit, `refused` by
+    reason since the start.
+    """
+
+    readership: Callable[[], Readership]
+    connections: Callable[[], Mapping[str, int]]
+    held: Callable[[], Mapping[str, int]]
+    refused: Callable[[], Mapping[str, int]]
+
 
 class Metrics:
-    """`turns` is the observer that counts them. `begin` and `end`: while this process serves, on its loop."""
+    """`turns` and `attempts` are the observers that count them. `begin` and `end`: while this process serves, on its
+    loop.
+    """
 
     def __init__(self, models: Collection[str] = ()) -> None:
         """`models` are the operator's names for models, each as `provider/name`."""
         self._registry = CollectorRegistry()
-        self.turns = TurnMetrics(self._registry, models)
+        names = BoundedNames(models, most=MOST_MODELS)
+        self.turns = TurnMetrics(self._registry, names)
+        self.attempts = AttemptMetrics(self._registry, names)
         self._lag = LoopLag(histogram(figures.LAG, self._registry).observe)
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
 
-    def watch(self, readership: Callable[[], Readership], connections: Callable[[], Mapping[str, int]]) -> None:
-        """Ask these, at each scrape, for what goes on. `connections` are counted by kind. Once."""
-        self._registry.register(_Levels(self.turns, readership, connections))
+    def watch(self, watched: Watched) -> None:
+        """Once."""
+        self._registry.register(_Levels(self.turns, watched))
 
     def begin(self) -> None:
         self._lag.begin()
@@ -58,26 +80,20 @@ class Metrics:
 class _Levels(Collector):
     """What is not counted as it happens, but looked at when somebody asks."""
 
-    def __init__(
-        self,
-        turns: TurnMetrics,
-        readership: Callable[[], Readership],
-        connections: Callable[[], Mapping[str, int]],
-    ) -> None:
+    def __init__(self, turns: TurnMetrics, watched: Watched) -> None:
         self._turns = turns
-        self._readership = readership
-        self._connections = connections
+        self._watched = watched
 
     def collect(self) -> Iterator[Metric]:
         turns = _gauge(figures.OPEN_TURNS)
         for labels, number in self._turns.open_turns().items():
             turns.add_metric(labels, number)
         yield turns
-        connections = _gauge(figures.CONNECTIONS)
-        for kind, number in self._connections().items():
-            connections.add_metric((kind,), number)
-        yield connections
-        readers = self._readership()
+        yield _filled(_gauge(figures.CONNECTIONS), self._watched.connections())
+        yield _filled(_gauge(figures.HELD), self._watched.held())
+        refused = CounterMetricFamily(figures.REFUSED.name, figures.REFUSED.meaning, labels=figures.REFUSED.labels)
+        yield _filled(refused, self._watched.refused())
+        readers = self._watched.readership()
         yield _gauge(figures.FOLLOWERS, readers.followers)
         yield _gauge(figures.BEHIND, readers.behind)
         yield _gauge(figures.MOST_BEHIND, readers.most_behind)
@@ -93,6 +109,15 @@ class _Plain(Collector):
     def collect(self) -> Iterable[Metric]:
         self._metric.samples = [sample for sample in self._metric.samples if not sample.name.endswith("_created")]
         return (self._metric,)
+
+
+Family = TypeVar("Family", GaugeMetricFamily, CounterMetricFamily)
+
+
+def _filled(family: Family, numbers: Mapping[str, int]) -> Family:
+    for label, number in numbers.items():
+        family.add_metric((label,), number)
+    return family
 
 
 def _gauge(figure: Figure, value: float | None = None) -> GaugeMetricFamily:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import structlog
 
+from parlance.core.attempts import Attempt, AttemptObserver
 from parlance.core.events import Event
 from parlance.core.observers import TurnFacts, TurnObserver
 
@@ -29,14 +30,34 @@ class ObserverList:
                 self._complain(observer, event, error)
 
     def _complain(self, observer: TurnObserver, event: Event, error: Exception) -> None:
-        if type(observer) in self._complained:
-            return
-        self._complained.add(type(observer))
-        place = traceback.extract_tb(error.__traceback__)[-1]
-        _log.error(
-            "observer failed; its further errors are not logged",
-            observer=type(observer).__qualname__,
-            observed=type(event).__name__,
-            error=error,
-            place=f"{place.filename}:{place.lineno}",
-        )
+        if type(observer) not in self._complained:
+            self._complained.add(type(observer))
+            _tell_failure(observer, type(event).__name__, error)
+
+
+class AttemptObserverList:
+    """The same for those who watch attempts."""
+
+    def __init__(self, observers: Sequence[AttemptObserver]) -> None:
+        self._observers = tuple(observers)
+        self._complained: set[type[AttemptObserver]] = set()
+
+    def observe_attempt(self, attempt: Attempt) -> None:
+        for observer in self._observers:
+            try:
+                observer.observe_attempt(attempt)
+            except Exception as error:
+                if type(observer) not in self._complained:
+                    self._complained.add(type(observer))
+                    _tell_failure(observer, "Attempt", error)
+
+
+def _tell_failure(observer: object, observed: str, error: Exception) -> None:
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    _log.error(
+        "observer failed; its further errors are not logged",
+        observer=type(observer).__qualname__,
+        observed=observed,
+        error=error,
+        place=f"{place.filename}:{place.lineno}",
+    )

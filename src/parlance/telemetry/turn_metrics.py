@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from itertools import product
 from typing import Literal, get_args
 
@@ -32,7 +32,6 @@ from parlance.telemetry.series import counters, histograms
 State = Literal["starting", "running", "waiting"]
 STATES: tuple[State, ...] = get_args(State)
 
-MOST_MODELS = 50
 MOST_TOOLS = 100
 TOKEN_KINDS = ("input", "output", "cached", "cache_written", "reasoning")
 
@@ -62,17 +61,17 @@ class _Running(Struct):
 
 
 class TurnMetrics:
-    """A `TurnObserver`. `models` are the operator's names for models, each as `provider/name`."""
+    """A `TurnObserver`. `models` are the names that are told, each as `provider/name`."""
 
     def __init__(
         self,
         registry: CollectorRegistry,
-        models: Collection[str] = (),
+        models: BoundedNames,
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock = clock
-        self._models = BoundedNames(models, most=MOST_MODELS)
+        self._models = models
         self._tools = BoundedNames(most=MOST_TOOLS)
         self._doors: set[str] = set()
         self._running: dict[TurnId, _Running] = {}

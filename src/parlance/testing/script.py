@@ -22,7 +22,8 @@ class Script(Struct, frozen=True, kw_only=True):
     Time: `head_delay` and `event_delay` in seconds. A gate waits until the test opens it by `request.go()`:
     `hold_head`, before the status line; `hold_after`, once so many events have been sent. A gate never opened hangs.
 
-    Damage: `drip`, bytes per write; `cut`, bytes of the body after which it breaks off, in the way of `break_by`;
+    Damage: `garbage`, bytes that stand in a streamed reply as they are, right before the terminal marker's event;
+    `drip`, bytes per write; `cut`, bytes of the body after which it breaks off, in the way of `break_by`;
     `stream_error` is told in the stream, with this message, in place of the terminal marker; `finish` False leaves out
     the event of the marker and what follows it; `done` False leaves out what only closes, such as `[DONE]`;
     `delimit` by `close` ends the body with the connection instead of chunks; `keep_alive` False closes behind the
@@ -44,6 +45,7 @@ class Script(Struct, frozen=True, kw_only=True):
     drip: int | None = None
     cut: int | None = None
     break_by: Break = "fin"
+    garbage: bytes | None = None
     stream_error: str | None = None
     finish: bool = True
     done: bool = True

@@ -13,7 +13,8 @@ from parlance.core.parts import Family
 from parlance.testing.clock import settle
 from parlance.testing.script import Script, refusing
 from parlance.testing.upstream_connection import Connection, UpstreamRequest
-from parlance.testing.voice import Voice, Wanted
+from parlance.testing.voice import DescribingVoice, Voice, Wanted
+from parlance.testing.voices.embeddings import ToldEmbeddings, encode_embeddings
 from parlance.testing.voices.table import VOICES
 
 _OPENAI_CHAT = VOICES["openai_chat"]
@@ -23,7 +24,8 @@ class ScriptedUpstream:
     """Each request for an answer takes the next script; when none is left, `default`. Its path says its language.
 
     `strict` refuses with 400 what a real host would refuse. With `key` set, any other key gets 401. `greeting` answers
-    `GET /`, which is 404 otherwise. Everything that arrives is in `requests`, with the time at which its client went
+    `GET /`, which is 404 otherwise. `window`: how many tokens its models say they take, in languages that can ask
+    (None: it refuses to say). Everything that arrives is in `requests`, with the time at which its client went
     away.
     """
 
@@ -35,6 +37,7 @@ class ScriptedUpstream:
         strict: bool = True,
         key: str | None = None,
         greeting: Script | None = None,
+        window: int | None = 32768,
     ) -> None:
         self.requests: list[UpstreamRequest] = []
         self.accepted = 0
@@ -44,6 +47,7 @@ class ScriptedUpstream:
         self._strict = strict
         self._key = key
         self._greeting = greeting
+        self._window = window
         self._connections: set[Connection] = set()
         self._arrived = asyncio.Condition()
         self._server: asyncio.Server | None = None
@@ -112,6 +116,9 @@ class ScriptedUpstream:
         """Who answers, and by what script."""
         if request.method == "GET" and request.path == "/" and self._greeting is not None:
             return _OPENAI_CHAT, self._greeting
+        embeddings = encode_embeddings(request)
+        if embeddings is not None:
+            return self._embed(embeddings)
         for voice in VOICES.values():
             wanted = voice.wants(request)
             if wanted is not None:
@@ -123,10 +130,24 @@ class ScriptedUpstream:
             return refusing(401, "Incorrect API key provided.")
         if wanted == "models":
             return Script(body=voice.encode_models(self._models), content_type="application/json")
+        if wanted == "description":
+            return self._description(request, voice)
         complaint = voice.complaint_about(request) if self._strict else None
         if complaint is not None:
             return refusing(400, complaint)
         return self._scripts.pop(0) if self._scripts else self._default
+
+    def _embed(self, asked: ToldEmbeddings) -> tuple[Voice, Script]:
+        script = self._scripts.pop(0) if self._scripts else self._default
+        if script.refusal is None and script.body is None and script.raw is None:
+            script = Script(body=asked.body, content_type="application/json")
+        return VOICES[asked.family], script
+
+    def _description(self, request: UpstreamRequest, voice: Voice) -> Script:
+        name = str(request.json.get("model") or "")
+        if self._window is None or not isinstance(voice, DescribingVoice):
+            return refusing(404, f"model {name!r} not found")
+        return Script(body=voice.encode_description(name, self._window), content_type="application/json")
 
 
 def _pieces(request: UpstreamRequest, script: Script, voice: Voice) -> list[bytes] | bytes:
@@ -140,10 +161,11 @@ def _pieces(request: UpstreamRequest, script: Script, voice: Voice) -> list[byte
     if not voice.streams(request):
         return voice.encode_whole(script.reply, request)
     told = voice.encode_stream(script.reply, request)
+    said = told.said if script.garbage is None else (*told.said, script.garbage)
     if script.stream_error is not None:
-        return [*told.said, voice.encode_stream_error(script.stream_error)]
+        return [*said, voice.encode_stream_error(script.stream_error)]
     return [
-        *told.said,
+        *said,
         *(told.ending if script.finish else ()),
         *(told.terminator if script.finish and script.done else ()),
     ]

@@ -1,7 +1,7 @@
 """How a scripted upstream speaks one wire language: which requests it knows, what it refuses, and its exact bytes."""
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
@@ -9,7 +9,7 @@ from parlance.core.parts import Family
 from parlance.testing.reply import Reply
 from parlance.testing.upstream_connection import UpstreamRequest
 
-Wanted = Literal["answer", "models"]
+Wanted = Literal["answer", "models", "description"]
 
 
 class StreamedReply(Struct, frozen=True):
@@ -69,4 +69,13 @@ class Voice(Protocol):
 
     def encode_stream_error(self, message: str) -> bytes:
         """An error told in a stream that had begun well: the host is overloaded, if the language can say so."""
+        ...
+
+
+@runtime_checkable
+class DescribingVoice(Protocol):
+    """A voice that can be asked about one model."""
+
+    def encode_description(self, name: str, window: int) -> bytes:
+        """What a model is, and how many tokens it takes at once."""
         ...

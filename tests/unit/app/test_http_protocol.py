@@ -1,4 +1,4 @@
-"""The head of a request: what is too long, too slow or no HTTP is told so, and its connection ends."""
+"""Requests that are too long, too slow, too many or no HTTP are told so, and their connections end."""
 
 import asyncio
 import json
@@ -12,30 +12,80 @@ from uvicorn.server import ServerState
 
 from parlance.app import http_protocol
 from parlance.app.http_protocol import MAX_HEAD, BoundedHttpProtocol
+from parlance.app.limited_config import LimitedConfig, limits_of
+from parlance.doors.limits import LimitOptions, Limits
 
 PATIENCE = 10.0
+HASTY = LimitOptions(patience=0.02)
+SOME = b"POST /taken HTTP/1.1\r\ncontent-length: 100000\r\n\r\n"
+
+Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def answer_hello(scope: dict[str, Any], receive: object, send: Any) -> None:
-    body = str(len(scope["headers"])).encode()
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
-    await send({"type": "http.response.body", "body": body})
+class House:
+    """A server that answers with the number of headers. At `/taken` it takes the body first, at `/held` it takes none
+    before `go`, at `/flood` it says more than any buffer holds, at `/endless` too little.
+    """
 
+    def __init__(self, options: LimitOptions | None = None) -> None:
+        self.limits = Limits(options)
+        self.go = asyncio.Event()
+        self.address = ("", 0)
 
-@asynccontextmanager
-async def connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    config = uvicorn.Config(answer_hello, log_config=None, http=BoundedHttpProtocol, ws="websockets-sansio")
-    config.load()
-    state = ServerState()
-    server = await asyncio.get_running_loop().create_server(
-        lambda: BoundedHttpProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
-    )
-    async with server, asyncio.timeout(PATIENCE):
-        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator["House"]:
+        config = LimitedConfig(self.answer, interface="asgi3", log_config=None, http=BoundedHttpProtocol)
+        config.limits = self.limits
+        config.load()
+        state = ServerState()
+        server = await asyncio.get_running_loop().create_server(
+            lambda: BoundedHttpProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+        )
+        self.address = server.sockets[0].getsockname()
+        async with server, asyncio.timeout(PATIENCE):
+            yield self
+
+    @asynccontextmanager
+    async def connected(self) -> AsyncIterator[Client]:
+        reader, writer = await asyncio.open_connection(*self.address)
         try:
             yield reader, writer
         finally:
-            writer.close()
+            writer.transport.abort()
+
+    async def empty(self) -> None:
+        """Returns once nothing is held any more."""
+        async with asyncio.timeout(PATIENCE):
+            while any(self.limits.held().values()) or self.limits.doorstep.held:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0)
+
+    async def a_while(self) -> None:
+        """As long as somebody is waited for who says nothing."""
+        async with self.connected() as (reader, _):
+            assert (await problem(reader))["code"] == "head_timeout"
+
+    async def answer(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["path"] == "/held":
+            await self.go.wait()
+        while scope["path"] in ("/taken", "/held") and (message := await receive()).get("more_body"):
+            assert message["type"] == "http.request"
+        body = str(len(scope["headers"])).encode()
+        if scope["path"] == "/flood":
+            body = bytes(32 << 20)
+        if scope["path"] == "/endless":
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"100")]})
+            await send({"type": "http.response.body", "body": b"some", "more_body": True})
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
+        await send({"type": "http.response.body", "body": body})
+
+
+@asynccontextmanager
+async def connected(options: LimitOptions | None = None) -> AsyncIterator[Client]:
+    async with House(options).open() as house, house.connected() as client:
+        yield client
 
 
 async def problem(reader: asyncio.StreamReader) -> dict[str, Any]:
@@ -45,7 +95,16 @@ async def problem(reader: asyncio.StreamReader) -> dict[str, Any]:
     assert f" {answer['status']} ".encode() in head
     assert answer["request_id"].encode() in head
     assert b"application/problem+json" in head
+    assert b"connection: close" in head
+    assert (b"retry-after" in head) is ("retry_after" in answer)
     return answer
+
+
+async def served(client: Client) -> None:
+    reader, writer = client
+    writer.write(b"GET / HTTP/1.1\r\n\r\n")
+    assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
+    assert await reader.readexactly(1) == b"0"
 
 
 @pytest.mark.parametrize("head", [b"GET /", b"GET / HTTP/1.1\r\nhost: x\r\nlong: "], ids=["line", "header"])
@@ -70,10 +129,117 @@ async def test_what_is_no_http_is_told_so() -> None:
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET / HTTP/1.1\r\nhost: "], ids=["nothing", "half a head"])
-async def test_a_head_that_does_not_come_is_waited_for_only_so_long(
-    begun: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(http_protocol, "HEAD_SECONDS", 0.02)
-    async with connected() as (reader, writer):
+async def test_a_head_that_does_not_come_is_waited_for_only_so_long(begun: bytes) -> None:
+    async with connected(HASTY) as (reader, writer):
         writer.write(begun)
         assert (await problem(reader))["code"] == "head_timeout"
+
+
+async def test_the_second_head_of_a_connection_is_waited_for_only_so_long() -> None:
+    async with connected(HASTY) as (reader, writer):
+        await served((reader, writer))
+        writer.write(b"GET /")
+        assert (await problem(reader))["code"] == "head_timeout"
+
+
+async def test_a_body_that_does_not_come_is_waited_for_only_so_long() -> None:
+    async with House(HASTY).open() as house:
+        async with house.connected() as (reader, writer):
+            writer.write(SOME + b"x")
+            assert (await problem(reader))["code"] == "body_timeout"
+        await house.empty()
+        assert house.limits.refusals.counted["body_timeout"] == 1
+
+
+async def test_a_body_that_comes_fast_enough_may_take_longer_than_that() -> None:
+    async with House(HASTY).open() as house, house.connected() as (reader, writer):
+        writer.write(SOME)
+        writer.write(bytes(40_000))
+        await house.a_while()
+        writer.write(bytes(60_000))
+        assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+
+
+async def test_a_body_that_nobody_takes_is_not_late() -> None:
+    async with House(HASTY).open() as house, house.connected() as (reader, writer):
+        writer.write(SOME.replace(b"/taken", b"/held"))
+        writer.write(bytes(90_000))
+        await house.a_while()
+        house.go.set()
+        writer.write(bytes(10_000))
+        assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+
+
+async def test_a_body_that_goes_on_behind_its_answer_keeps_no_connection() -> None:
+    async with House(HASTY).open() as house:
+        async with house.connected() as (reader, writer):
+            writer.write(SOME.replace(b"/taken", b"/") + b"x")
+            assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        await house.empty()
+
+
+async def test_an_answer_under_way_is_not_mixed_with_a_refusal() -> None:
+    async with House(HASTY).open() as house, house.connected() as (reader, writer):
+        writer.write(b"GET /endless HTTP/1.1\r\n\r\nGET /")
+        assert (await reader.read()).endswith(b"\r\n\r\nsome")
+
+
+async def test_a_connection_too_many_is_told_so_and_the_next_one_is_served() -> None:
+    async with House(LimitOptions(connections=1)).open() as house:
+        async with house.connected() as first:
+            await served(first)
+            async with house.connected() as (reader, writer):
+                writer.write(b"GET / HTTP/1.1\r\n\r\n")
+                answer = await problem(reader)
+            assert (answer["status"], answer["code"], answer["retry_after"]) == (503, "overloaded", 1)
+            await served(first)
+        await house.empty()
+        async with house.connected() as next_one:
+            await served(next_one)
+        assert house.limits.refusals.counted == {"connections": 1}
+
+
+async def test_one_too_many_that_says_nothing_does_not_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "DOORSTEP_SECONDS", 0.02)
+    async with House(LimitOptions(connections=1)).open() as house, house.connected() as first:
+        await served(first)
+        async with house.connected() as (reader, _):
+            assert (await problem(reader))["code"] == "overloaded"
+
+
+async def test_where_too_many_wait_to_be_told_the_next_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("parlance.doors.limits.DOORSTEP", 0)
+    async with House(LimitOptions(connections=1)).open() as house, house.connected() as first:
+        await served(first)
+        async with house.connected() as (reader, _):
+            assert (await problem(reader))["code"] == "overloaded"
+
+
+async def test_heads_that_are_not_whole_count_as_bytes_on_their_way() -> None:
+    async with House(LimitOptions(bytes=50_000)).open() as house:
+        async with house.connected() as (reader, writer), house.connected() as (_, other):
+            other.write(b"GET / HTTP/1.1\r\nlong: " + bytes(b"x" * 40_000))
+            while house.limits.held()["bytes"] < 40_000:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0)
+            writer.write(b"GET / HTTP/1.1\r\nlong: " + bytes(b"x" * 40_000))
+            assert (await problem(reader))["code"] == "overloaded"
+        await house.empty()
+
+
+async def test_a_client_that_takes_nothing_for_long_loses_its_connection() -> None:
+    async with House(LimitOptions(stall=0.02)).open() as house, house.connected() as (_, writer):
+        writer.transport.pause_reading()  # type: ignore[attr-defined] # it is a socket's
+        writer.write(b"GET /flood HTTP/1.1\r\n\r\n")
+        await house.empty()
+
+
+async def test_a_connection_that_is_closed_behind_what_nobody_takes_is_dropped() -> None:
+    async with House(LimitOptions(stall=0.02)).open() as house, house.connected() as (_, writer):
+        writer.transport.pause_reading()  # type: ignore[attr-defined] # it is a socket's
+        writer.write(b"GET /flood HTTP/1.1\r\nconnection: close\r\n\r\n")
+        await house.empty()
+
+
+def test_another_servers_configuration_has_no_limits() -> None:
+    with pytest.raises(TypeError, match="LimitedConfig"):
+        limits_of(uvicorn.Config(lambda: None, log_config=None))

@@ -9,13 +9,16 @@ import pytest
 from parlance.app.access import open_gate
 from parlance.app.application import compose
 from parlance.app.providers import Providers, defaults_of, open_providers
-from parlance.app.routing import open_models
+from parlance.app.routing import open_models, open_prices
 from parlance.app.server import _is_news, bind
+from parlance.app.telemetry import open_attempt_observers
 from parlance.config.errors import ConfigError
 from parlance.config.settings import Settings
 from parlance.core.errors import NoProvider
 from parlance.core.principal import LOCAL_ADMIN
+from parlance.doors.limits import LimitOptions
 from parlance.net.egress import Egress
+from parlance.routing.models import ConfiguredModels
 
 LAB = {"host": "openai_compatible", "base_url": "http://127.0.0.1:9/v1", "models": ["m-1", "m-2"]}
 
@@ -49,6 +52,10 @@ async def test_the_demonstration_may_be_asked_for_beside_others() -> None:
     assert set(providers.usable) == {"lab", "demo"}
 
 
+def named(settings: Settings, providers: Providers) -> ConfiguredModels:
+    return open_models(settings, providers, open_attempt_observers(), open_prices(settings, providers))
+
+
 async def test_a_host_that_is_in_no_catalogue_is_unusable_and_the_others_are_not() -> None:
     providers = await providers_of(settings_of(providers={"lab": LAB, "odd": {**LAB, "host": "nobodys"}}))
     assert list(providers.usable) == ["lab"]
@@ -59,7 +66,7 @@ async def test_a_default_that_can_not_be_used_is_no_default() -> None:
     providers = await providers_of(settings_of(providers={"odd": {**LAB, "host": "nobodys"}}))
     assert providers.default.provider is None
     assert "odd" in providers.default.text
-    models = open_models(settings_of(), providers)
+    models = named(settings_of(), providers)
     with pytest.raises(NoProvider, match="odd"):
         await models.resolve(None, LOCAL_ADMIN, door="ws_chat")
 
@@ -68,18 +75,17 @@ async def test_a_door_may_have_its_own_default_model() -> None:
     settings = settings_of(
         providers={"lab": LAB, "llm": LAB}, doors={"ndjson_chat": {"provider": "llm", "model": "m-2"}}
     )
-    models = open_models(settings, await providers_of(settings))
+    models = named(settings, await providers_of(settings))
     here = await models.resolve(None, LOCAL_ADMIN, door="ndjson_chat")
     there = await models.resolve(None, LOCAL_ADMIN, door="ws_chat")
     assert (here.provider.name, here.model) == ("llm", "m-2")
     assert there.model == "m-1"
 
 
-async def test_a_route_leads_to_its_first_model_and_says_that_it_stays_there(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_route_leads_to_its_first_model() -> None:
     settings = settings_of(providers={"lab": LAB}, models={"routes": {"fast": {"route": ["lab/m-2", "lab/m-1"]}}})
-    models = open_models(settings, await providers_of(settings))
+    models = named(settings, await providers_of(settings))
     assert (await models.resolve("fast", LOCAL_ADMIN, door="ws_chat")).model == "m-2"
-    assert "does not fail over" in caplog.text
 
 
 def test_a_provider_that_is_off_has_no_defaults() -> None:
@@ -131,11 +137,34 @@ def test_an_ipv6_address_may_stand_in_brackets() -> None:
 
 @pytest.mark.parametrize(
     ("message", "news"),
-    [("ASGI callable returned without completing response.", False), ("Application startup complete.", True)],
+    [
+        ("ASGI callable returned without completing response.", False),
+        ("ASGI callable returned without completing handshake.", False),
+        ('%s - "WebSocket %s" %d', False),
+        ('%s - "WebSocket %s" [accepted]', True),
+        ("Application startup complete.", True),
+    ],
 )
 def test_an_answer_that_is_broken_off_on_purpose_is_no_news(message: str, news: bool) -> None:
     record = logging.LogRecord("uvicorn.error", logging.ERROR, "", 0, message, None, None)
     assert _is_news(record) is news
+
+
+async def test_the_doors_keep_the_configured_limits() -> None:
+    settings = settings_of(
+        limits={
+            "connections": 3,
+            "sockets": 4,
+            "patience": 5,
+            "stall": 6,
+            "per_key": {"sockets": 7, "bytes": 8_000_000},
+        }
+    )
+    application = await compose(settings, port=0)
+    assert application.limits.options == LimitOptions(
+        connections=3, sockets=4, sockets_per_key=7, bytes_per_key=8_000_000, patience=5, stall=6
+    )
+    await application.engine.close()
 
 
 async def test_nothing_runs_before_anybody_asks() -> None:

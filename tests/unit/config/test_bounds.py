@@ -37,6 +37,10 @@ from tests.unit.config.reading import Desk
         ("console: {username: a, password: [b]}", "must be text"),
         ("tools: {rounds: 0}", "must be at least 1"),
         ("limits: {turns: many}", "must be a whole number"),
+        ("limits: {bytes: 100000}", "bytes and per_key.bytes must be at least as large as body and message"),
+        ("limits: {per_key: {bytes: 2000000}}", "must be at least as large as body and message"),
+        ("limits: {stall: 0}", "must be more than 0"),
+        ("server: {ws: {ping_interval: 0}}", "must be more than 0"),
     ],
 )
 def test_a_value_out_of_bounds_is_refused(desk: Desk, text: str, message: str) -> None:

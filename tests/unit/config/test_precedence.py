@@ -115,8 +115,8 @@ def test_groups_and_lists_can_be_given_in_one_variable(desk: Desk) -> None:
     assert settings.server.tls is not None
     assert settings.server.tls.key == Path("k.pem")
     assert settings.server.cors_origins == ("https://a.example", "https://b.example")
-    assert settings.models.routes["fast"].route == ("lab/one",)
-    assert settings.models.routes["slow"].route == ("lab/two", "lab/three")
+    assert [one.model for one in settings.models.routes["fast"].route] == ["lab/one"]
+    assert [one.model for one in settings.models.routes["slow"].route] == ["lab/two", "lab/three"]
     assert settings.data == Path("/srv/parlance")
 
 

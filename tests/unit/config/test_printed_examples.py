@@ -118,7 +118,7 @@ def test_the_tree_of_parlance_itself_reads_as_printed(desk: Desk) -> None:
     assert secret(settings.providers["claude"].api_key) == "sk-two"
     assert (lab.api_key, lab.models, lab.deadlines.first) == (None, ("qwen3-32b",), 60.0)
     assert settings.models.default == "claude/claude-sonnet-4-5"
-    assert settings.models.routes["fast"].route == ("lab/qwen3-32b", "claude/claude-haiku-4-5")
+    assert [one.model for one in settings.models.routes["fast"].route] == ["lab/qwen3-32b", "claude/claude-haiku-4-5"]
     assert settings.prices["lab/qwen3-32b"].output == 0.4
     assert settings.access.keys["web"].models == ("fast",)
     assert settings.logging.file is None

@@ -2,6 +2,10 @@
 
 from collections.abc import Iterator
 
+import msgspec
+import pytest
+
+from parlance.core.deltas import Noted
 from parlance.core.errors import HostRateLimited, ParlanceError, fault_of
 
 
@@ -27,6 +31,16 @@ def test_an_error_becomes_a_fault_with_all_that_a_caller_may_know() -> None:
     fault = fault_of(HostRateLimited("The host lab limits our rate.", host="lab", retry_after=3))
     assert (fault.code, fault.message) == ("upstream_rate_limited", "The host lab limits our rate.")
     assert (fault.retryable, fault.retry_after) == (True, 3)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"), [("half \ud83d.", "half \ufffd."), ("whole \ud83d\ude00", "whole 😀"), ("é", "é")]
+)
+def test_a_text_from_outside_can_not_break_the_frame_that_tells_it(said: str, told: str) -> None:
+    error = HostRateLimited(said)
+    assert (error.message, str(error), fault_of(error).message) == (told, told, told)
+    assert Noted("upstream_text_mended", said).message == told
+    msgspec.json.encode(fault_of(error))
 
 
 def test_a_bug_is_told_without_its_details() -> None:

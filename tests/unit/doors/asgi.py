@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from starlette.routing import BaseRoute, Router
@@ -15,8 +15,8 @@ from parlance.core.tool import Tool
 from parlance.doors import json_rpc, ndjson_chat, status, ws_chat
 from parlance.doors.entrance import Entrance, nowhere
 from parlance.doors.json_rpc.sessions import SessionLimits
+from parlance.doors.limits import LimitOptions, Limits
 from parlance.doors.serving import DoorOptions, Serving
-from parlance.doors.visit import ABORT
 from parlance.engine.ask import EngineOptions
 from parlance.engine.engine import Engine
 from parlance.engine.turn_state import EngineParts
@@ -62,13 +62,15 @@ class House:
         doors: DoorOptions | None = None,
         access: AccessOptions | None = None,
         sessions: SessionLimits | None = None,
+        limits: LimitOptions | None = None,
         routes: tuple[BaseRoute, ...] = (),
     ) -> None:
         models = FixedModels({"scripted": provider or ScriptedProvider()})
         parts = EngineParts(observer=ObserverList([]), preparers=(), options=engine or EngineOptions())
         self.engine = Engine(models, FixedToolbox(*tools), MemoryJournal(), parts)
         gate = AccessGate(access or AccessOptions())
-        serving = Serving(self.engine, models, gate, doors or DoorOptions())
+        self.limits = Limits(limits)
+        serving = Serving(self.engine, models, gate, doors or DoorOptions(), self.limits)
         about = status.About("Parlance", "0", "running", {})
         own = [
             *status.routes(serving, about),
@@ -76,9 +78,8 @@ class House:
             *ndjson_chat.routes(serving),
             *json_rpc.routes(serving, sessions),
         ]
-        self.app = Entrance(
-            Router([*routes, *own], redirect_slashes=False, default=nowhere), gate, start=nothing, stop=nothing
-        )
+        router = Router([*routes, *own], redirect_slashes=False, default=nowhere)
+        self.app = Entrance(router, gate, self.limits.refusals, start=nothing, stop=nothing)
 
 
 class Connection:
@@ -154,7 +155,7 @@ class Socket(Connection):
 
 
 class Exchange(Connection):
-    """A request over HTTP. Its body is sent whole, unless `body` is None. `abort` is what drops the connection."""
+    """A request over HTTP. Its body is sent whole, unless `body` is None."""
 
     def __init__(
         self,
@@ -163,10 +164,9 @@ class Exchange(Connection):
         path: str,
         body: bytes | None = b"",
         headers: Mapping[str, str] | None = None,
-        abort: Callable[[], None] | None = None,
     ) -> None:
         given = {"content-type": "application/json", **(headers or {})}
-        super().__init__(house, {**scope_of("http", path, given, method=method), ABORT: abort})
+        super().__init__(house, scope_of("http", path, given, method=method))
         if body is not None:
             self.put("http.request", body=body)
 
@@ -187,5 +187,5 @@ class Exchange(Connection):
         return {"status_code": status_code, "headers": headers, **body}
 
 
-def post(house: House, message: str = "Hello", *, abort: Callable[[], None] | None = None) -> Exchange:
-    return Exchange(house, "POST", "/chat", json.dumps({"message": message}).encode(), abort=abort)
+def post(house: House, message: str = "Hello") -> Exchange:
+    return Exchange(house, "POST", "/chat", json.dumps({"message": message}).encode())

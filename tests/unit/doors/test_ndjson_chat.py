@@ -49,21 +49,6 @@ async def test_a_reader_that_takes_nothing_is_cut_and_may_resume(leak_probe: Lea
     await house.engine.close()
 
 
-async def test_a_client_that_takes_nothing_for_long_loses_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(serving, "HEARTBEAT", 0.01)
-    aborted = asyncio.Event()
-    house = House(ScriptedProvider(answering("Hi")))
-    stuck = post(house, abort=aborted.set)
-    await stuck.head()
-    stuck.taking.clear()
-    async with asyncio.timeout(PATIENCE):
-        await aborted.wait()
-    stuck.put("http.disconnect")
-    stuck.taking.set()
-    await stuck.ended()
-    await house.engine.close()
-
-
 @pytest.mark.requirement("ndjson_chat:heartbeat")
 async def test_a_silent_answer_says_nothing_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(serving, "HEARTBEAT", 0.01)

@@ -3,9 +3,9 @@
 import asyncio
 
 from parlance.core.errors import HostFailed
+from parlance.core.estimate import message_tokens
 from parlance.core.messages import Message, system_message, user_message
 from parlance.engine.conversation import Conversation
-from parlance.engine.estimate import message_tokens
 from parlance.engine.turn_state import Turn
 from parlance.testing.clock import settle
 from parlance.testing.provider import Act, ScriptedProvider, answering

@@ -7,6 +7,7 @@ import pytest
 from parlance.core.errors import (
     ModelNotFound,
     Overloaded,
+    TooManyAtOnce,
     TurnNotFound,
 )
 from parlance.core.events import TurnStarted
@@ -84,7 +85,7 @@ async def test_the_server_runs_no_more_turns_than_its_limit() -> None:
 async def test_a_key_runs_no_more_turns_than_its_limit_and_others_are_not_hurt() -> None:
     stage = Stage(stalling(), options=EngineOptions(turns_per_key=1))
     mine = await stage.start(principal=ACME)
-    with pytest.raises(Overloaded, match="this key"):
+    with pytest.raises(TooManyAtOnce, match="this key"):
         await stage.start(principal=ACME)
     others = [await stage.start(principal=one) for one in (ACME_TOO, GLOBEX, LOCAL_ADMIN, LOCAL_ADMIN)]
     mine.stop("cancelled")

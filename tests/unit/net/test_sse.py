@@ -39,6 +39,16 @@ CASES: dict[str, tuple[bytes, list[Frame]]] = {
         [("a\u2028b\u0085c\x0bd\x0ce\x1cf".encode(), "")],
     ),
     "bytes that are no UTF-8": (b"event: \xff\ndata: \xff\xfe\n\n", [(b"\xff\xfe", "\ufffd")]),
+    "an error on a bare line": (
+        b'data: 1\n\n{"error":{"code":503}}\r\n\r\n',
+        [(b"1", ""), (b'{"error":{"code":503}}', "")],
+    ),
+    "an error laid out over bare lines": (
+        b'data: 1\n\n{\n  "error": {\n    "code": 503\n  }\n}\ndata: 2\n\n',
+        [(b"1", ""), (b'{\n  "error": {\n    "code": 503\n  }\n}', ""), (b"2", "")],
+    ),
+    "a list of one error on bare lines": (b'[{\n  "error": {}\n}\n]\n', [(b'[{\n  "error": {}\n}\n]', "")]),
+    "bare JSON that is no error": (b'{"a":1}\ndata: 1\n\n{\n  "a": 1\n\ndata: 2\n\n', [(b"1", ""), (b"2", "")]),
     "nothing": (b"", []),
 }
 
@@ -48,6 +58,11 @@ CASES: dict[str, tuple[bytes, list[Frame]]] = {
 def test_events_are_read_the_same_whatever_the_borders_of_the_reads(name: str, step: int) -> None:
     body, frames = CASES[name]
     assert read(body, step=step) == frames
+
+
+@pytest.mark.parametrize("told", [b'{"error":{}}', b'{\n  "error": {}\n}', b'{\n  "error": {'])
+def test_a_bare_error_at_the_end_of_a_body_needs_no_end_of_line(told: bytes) -> None:
+    assert read(b"data: 1\n\n" + told) == [(b"1", ""), (told, "")]
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -8,8 +8,9 @@ from parlance.core.errors import HostUnreachable, ModelForbidden, ModelNotFound,
 from parlance.core.ids import KeyId
 from parlance.core.principal import LOCAL_ADMIN, Principal
 from parlance.core.provider import ModelInfo
-from parlance.routing.models import ConfiguredModels, RoutingOptions
+from parlance.routing.models import ConfiguredModels, NamedModel, NamedRoute, RoutingOptions
 from parlance.testing.provider import ScriptedProvider
+from tests.unit.routing.surroundings import Surroundings
 
 
 class Away(ScriptedProvider):
@@ -33,7 +34,9 @@ OPTIONS = RoutingOptions(
 
 
 def models(options: RoutingOptions = OPTIONS, *more: ScriptedProvider) -> ConfiguredModels:
-    return ConfiguredModels({provider.name: provider for provider in (LAB, CLOUD, SILENT, *more)}, options)
+    return ConfiguredModels(
+        {provider.name: provider for provider in (LAB, CLOUD, SILENT, *more)}, options, Surroundings().parts
+    )
 
 
 def may(*names: str) -> Principal:
@@ -115,7 +118,7 @@ async def test_a_closed_list_closes_only_its_own_provider(name: str) -> None:
 
 
 async def test_without_any_provider_the_caller_is_told_what_to_set() -> None:
-    nothing = ConfiguredModels({}, RoutingOptions(None, missing="Set LAB_API_KEY."))
+    nothing = ConfiguredModels({}, RoutingOptions(None, missing="Set LAB_API_KEY."), Surroundings().parts)
     for name in (None, "", "anything", "some/thing"):
         with pytest.raises(NoProvider, match="Set LAB_API_KEY"):
             await nothing.resolve(name, LOCAL_ADMIN, door="socket")
@@ -213,4 +216,43 @@ async def test_every_offer_can_be_asked_for_by_its_id() -> None:
 
 async def test_without_providers_nothing_is_offered() -> None:
     none: Mapping[str, ScriptedProvider] = {}
-    assert await ConfiguredModels(none, RoutingOptions(None)).offered(LOCAL_ADMIN, door="socket") == []
+    assert (
+        await ConfiguredModels(none, RoutingOptions(None), Surroundings().parts).offered(LOCAL_ADMIN, door="socket")
+        == []
+    )
+
+
+# Routes.
+
+ROUTES = RoutingOptions(
+    default_provider="lab",
+    aliases={"default": "both", "other": "both"},
+    routes={
+        "both": NamedRoute((NamedModel("paid/x"), NamedModel("cloud/large"), NamedModel("lab/qwen3-32b"))),
+        "none": NamedRoute((NamedModel("paid/x"),)),
+    },
+    unusable={"paid": "PAID_API_KEY is not set."},
+)
+
+
+@pytest.mark.parametrize("name", ["both", "other", None, "default"])
+async def test_a_route_begins_with_the_first_of_its_models_that_can_be_asked(name: str | None) -> None:
+    assert await target(name, options=ROUTES) == "cloud: large"
+
+
+async def test_a_route_of_which_nothing_can_be_asked_says_why() -> None:
+    with pytest.raises(NoProvider, match="PAID_API_KEY is not set"):
+        await target("none", options=ROUTES)
+
+
+async def test_a_key_that_may_use_one_model_of_a_route_gets_that_one() -> None:
+    assert await target("both", may("both"), options=ROUTES) == "cloud: large"
+    assert await target("both", may("lab/qwen3-32b"), options=ROUTES) == "lab: qwen3-32b"
+    with pytest.raises(ModelForbidden):
+        await target("both", may("cloud/small"), options=ROUTES)
+
+
+async def test_routes_are_offered_by_their_names() -> None:
+    offers = await models(ROUTES).offered(LOCAL_ADMIN, door="socket")
+    assert [(offer.id, offer.provider) for offer in offers[:2]] == [("both", "cloud"), ("other", "cloud")]
+    assert [offer.id for offer in offers if offer.default] == ["both"]

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from parlance.core.journal import Readership
 from parlance.telemetry.figures import FIGURES
 from parlance.telemetry.loop_lag import INTERVAL, LoopLag
-from parlance.telemetry.metrics import Metrics
+from parlance.telemetry.metrics import Metrics, Watched
 from tests.unit.telemetry.turns import FACTS, events
 
 
@@ -21,7 +21,14 @@ async def exposed(metrics: Metrics) -> dict[str, Metric]:
 def full() -> Metrics:
     """After one turn, with another one open."""
     metrics = Metrics(["lab/fast"])
-    metrics.watch(lambda: Readership(3, 20, 12, 2), lambda: {"http": 1, "websocket": 4})
+    metrics.watch(
+        Watched(
+            readership=lambda: Readership(3, 20, 12, 2),
+            connections=lambda: {"http": 1, "websocket": 4},
+            held=lambda: {"sockets": 4},
+            refused=lambda: {"per_key.sockets": 5},
+        )
+    )
     for event in (*events(), events()[0]):
         metrics.turns.observe(FACTS, event)
     return metrics

@@ -24,7 +24,9 @@ from parlance.core.ids import CallId, MessageId, TurnId
 from parlance.core.observers import TurnFacts
 from parlance.core.parts import Text, ToolCall, ToolResult
 from parlance.core.usage import Usage
-from parlance.telemetry.turn_metrics import MOST_MODELS, MOST_TOOLS, TurnMetrics
+from parlance.telemetry.bounded_names import BoundedNames
+from parlance.telemetry.metrics import MOST_MODELS
+from parlance.telemetry.turn_metrics import MOST_TOOLS, TurnMetrics
 from tests.turns.scripts import TURNS, ScriptedTurn, play
 from tests.turns.stage import of
 from tests.unit.telemetry.turns import CALL, FACTS, FAILED, ORIGIN, events
@@ -41,7 +43,9 @@ class Watched:
     def __init__(self, *models: str) -> None:
         ticks = count(101)
         self.registry = CollectorRegistry()
-        self.metrics = TurnMetrics(self.registry, models, clock=lambda: float(next(ticks)))
+        self.metrics = TurnMetrics(
+            self.registry, BoundedNames(models, most=MOST_MODELS), clock=lambda: float(next(ticks))
+        )
 
     def tell(self, *told: Event, facts: TurnFacts = FACTS) -> None:
         for event in told:

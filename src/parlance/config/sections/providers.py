@@ -63,10 +63,22 @@ class ProviderSettings(Section):
     off: str | None = None
 
 
+class RouteModelSettings(Section):
+    """One model of a route; neighbours with a weight share the load in its proportion. May be written as its name."""
+
+    model: Name
+    weight: Annotated[float, Field(gt=0, le=1_000_000)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def read_short_form(cls, value: object) -> object:
+        return {"model": value} if isinstance(value, str) else value
+
+
 class RouteSettings(Section):
     """A name that clients use: the models that answer to it, in order. May be written as the one model's name."""
 
-    route: Annotated[ListOf[Name], Field(min_length=1)]
+    route: Annotated[ListOf[RouteModelSettings], Field(min_length=1)]
     after_content: Literal["error", "restart"] = "error"
 
     @model_validator(mode="before")

@@ -39,7 +39,11 @@ class TlsSettings(Section):
 
 
 class WsSettings(Section):
+    """Seconds between two pings of a socket, and for the answer to one."""
+
     history: Literal["connection", "none"] = "connection"
+    ping_interval: Seconds = 20.0
+    ping_timeout: Seconds = 25.0
 
 
 class ServerSettings(Section):

@@ -17,6 +17,7 @@ from parlance.config.sections.fields import (
 )
 
 Count = Annotated[int, Field(ge=1)]
+Size = Annotated[int, Field(ge=1_024)]
 Transport = Literal["http", "sse", "websocket", "stdio"]
 TRANSPORT_ALIASES = {"streamable-http": "http", "streamable_http": "http", "ws": "websocket"}
 
@@ -37,28 +38,44 @@ class ChatsSettings(Section):
 class JournalSettings(Section):
     """Times in seconds.
 
-    `live_memory`: bytes that ended live turns may hold, of which the oldest are forgotten first.
+    `live_memory`: bytes that ended live turns may hold, of which the oldest are forgotten first. `live_window`: bytes
+    of a live turn's newest events that can be told again one by one; of what is older a snapshot tells.
     """
 
     durability: Literal["grouped", "strict"] = "grouped"
     live_retention: Annotated[float, Field(ge=0, le=604_800)] = 900.0
     live_memory: Annotated[int, Field(ge=0)] = 67_108_864
+    live_window: Annotated[int, Field(ge=4_096)] = 1_048_576
     live_grace: Annotated[float, Field(ge=0, le=604_800)] = 60.0
     keep_deltas: Annotated[float, Field(ge=0, le=31_536_000)] = 86_400.0
 
 
 class PerKeySettings(Section):
+    sockets: Count = 1_000
     turns: Count = 200
+    bytes: Size = 67_108_864
 
 
 class LimitsSettings(Section):
-    """`body` and `message` are bytes: of an HTTP body, and of one WebSocket message."""
+    """What is refused beyond them. `body` and `message` are bytes: of one HTTP body, and of one WebSocket message;
+    `bytes` are those of all of them that are on their way. `patience` and `stall` are seconds.
+    """
 
     connections: Count = 10_000
+    sockets: Count = 5_000
     turns: Count = 2_000
-    body: Annotated[int, Field(ge=1_024)] = 4_194_304
-    message: Annotated[int, Field(ge=1_024)] = 1_048_576
+    bytes: Size = 268_435_456
+    body: Size = 4_194_304
+    message: Size = 1_048_576
+    patience: Seconds = 10.0
+    stall: Seconds = 15.0
     per_key: PerKeySettings = PerKeySettings()
+
+    @model_validator(mode="after")
+    def check_bytes(self) -> "LimitsSettings":
+        if max(self.body, self.message) > min(self.bytes, self.per_key.bytes):
+            raise ValueError("bytes and per_key.bytes must be at least as large as body and message")
+        return self
 
 
 class ToolsSettings(Section):

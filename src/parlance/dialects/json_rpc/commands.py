@@ -130,6 +130,8 @@ def _params(given: GenerateParams) -> Params:
     return Params(
         reasoning=bool(given.reasoning),
         warnings=bool(given.warnings),
+        restarts=bool(given.restarts),
+        timeout=given.timeout,
         reasoning_effort=given.reasoning_effort,
         temperature=given.temperature,
         top_p=given.top_p,

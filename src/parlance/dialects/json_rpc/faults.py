@@ -22,6 +22,7 @@ from parlance.core.errors import (
     SessionNotFound,
     SlowFollower,
     Stopping,
+    TooManyAtOnce,
     TurnNotFound,
     TurnRunning,
     UnknownAction,
@@ -60,6 +61,7 @@ _NUMBERS: Final[dict[str, int]] = {
     ModelForbidden.code: FORBIDDEN,
     NoProvider.code: UNAVAILABLE,
     Overloaded.code: UNAVAILABLE,
+    TooManyAtOnce.code: UNAVAILABLE,
     Stopping.code: UNAVAILABLE,
     SlowFollower.code: UNAVAILABLE,
 }

@@ -1,6 +1,6 @@
 """We are the server: events into notifications, at most one each, every one with its cursor."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -9,8 +9,12 @@ from msgspec import Raw
 from parlance.core.errors import Fault, ParlanceError
 from parlance.core.events import (
     Event,
+    PartClosed,
+    PartOpened,
     ReasoningGrew,
     RefusalGrew,
+    StepDropped,
+    StepStarted,
     TextGrew,
     ToolCalled,
     ToolReturned,
@@ -18,12 +22,15 @@ from parlance.core.events import (
     Warned,
 )
 from parlance.core.ids import Epoch, TurnId
+from parlance.core.parts import Refusal, Text
 from parlance.core.snapshot import Snapshot
 from parlance.dialects.chat_request import Params
 from parlance.dialects.json_rpc.faults import encode_fault, encode_refusal
 from parlance.dialects.json_rpc.wire import Notification, Told
 
-Method = Literal["text_chunk", "reasoning_chunk", "function_call_request", "warning", "end", "error", "snapshot"]
+Method = Literal[
+    "text_chunk", "reasoning_chunk", "function_call_request", "restart", "warning", "end", "error", "snapshot"
+]
 
 _encode = msgspec.json.Encoder().encode
 
@@ -40,6 +47,8 @@ class TurnNotices:
         self._epoch = epoch
         self._params = params
         self._text: list[str] = []
+        self._before = 0  # of the text, what steps before this one said
+        self._open: set[int] = set()
         # Nearly all frames are growth of text, and in those only the text and the cursor's number change.
         self._text_begin = (
             '{"jsonrpc":"2.0","method":"text_chunk","params":'
@@ -54,21 +63,38 @@ class TurnNotices:
             return f'{self._text_begin}{_json(event.text)}{self._text_end}{number}"}}}}'
         cursor = f"{self._epoch}-{number}"
         match event:
+            case PartOpened() | PartClosed():
+                self._take_trimmed(event)
             case ReasoningGrew(text=text) if self._params.reasoning:
                 return _notify("reasoning_chunk", Told(self._session, self._turn, chunk=text, cursor=cursor))
             case ToolCalled(runner="client"):
                 return self._call(event, cursor)
+            case StepStarted():
+                self._before = len(self._text)
+            case StepDropped(reason=reason):
+                del self._text[self._before :]
+                return _notify("restart", Told(self._session, self._turn, message=reason, cursor=cursor))
             case Warned(code=code, message=message) if self._params.warnings:
                 told = Told(self._session, self._turn, code=code, message=message, cursor=cursor)
                 return _notify("warning", told)
             case TurnEnded():
                 return self._ending(event, cursor)
             case _:
-                return None
+                pass
+        return None
+
+    def _take_trimmed(self, event: PartOpened | PartClosed) -> None:
+        """Text that comes without growth, of a log that was trimmed: with the whole, or with the opening."""
+        if isinstance(event, PartOpened):
+            self._open.add(event.part)
+        trimmed = isinstance(event, PartOpened) or event.part not in self._open
+        if trimmed and isinstance(event.what, Text | Refusal):
+            self._text.append(event.what.text)
 
     def snapshot(self, number: int, snapshot: Snapshot) -> str:
         """For a cursor that can't be served: what was shown so far, and the cursor to go on from."""
-        told = Told(self._session, self._turn, snapshot=Raw(_encode(snapshot)), cursor=f"{self._epoch}-{number}")
+        seen = Raw(_encode(snapshot.told(thoughts=self._params.reasoning)))
+        told = Told(self._session, self._turn, snapshot=seen, cursor=f"{self._epoch}-{number}")
         return _notify("snapshot", told)
 
     def _call(self, called: ToolCalled, cursor: str) -> str:
@@ -103,12 +129,13 @@ class TurnNotices:
         return _notify("end", told)
 
 
-def unanswered_calls(events: Sequence[Event]) -> list[tuple[int, ToolCalled]]:
+def unanswered_calls(events: Iterable[tuple[int, Event]]) -> list[tuple[int, ToolCalled]]:
     """The client's calls that have no result yet, with their numbers."""
-    answered = {event.result.call_id for event in events if isinstance(event, ToolReturned)}
+    events = list(events)
+    answered = {event.result.call_id for _, event in events if isinstance(event, ToolReturned)}
     return [
         (number, event)
-        for number, event in enumerate(events, 1)
+        for number, event in events
         if isinstance(event, ToolCalled) and event.runner == "client" and event.call.id not in answered
     ]
 

@@ -6,6 +6,7 @@ from msgspec import Meta, Raw, Struct
 
 from parlance.core.requests import Effort
 from parlance.core.usage import Usage
+from parlance.dialects.chat_request import Timeout
 from parlance.dialects.json_rpc.faults import RpcError
 
 Count = Annotated[int, Meta(ge=1)]
@@ -39,6 +40,8 @@ class GenerateParams(Struct, frozen=True):
     tool_choice: str | None = None
     parallel_tool_calls: bool | None = None
     reasoning: bool | None = None
+    restarts: bool | None = None
+    timeout: Timeout | None = None
     reasoning_effort: Effort | None = None
     warnings: bool | None = None
 

@@ -10,6 +10,7 @@ from parlance.core.events import (
     Event,
     ReasoningGrew,
     RefusalGrew,
+    StepDropped,
     TextGrew,
     ToolCalled,
     ToolReturned,
@@ -23,7 +24,7 @@ from parlance.core.messages import Message
 from parlance.core.provider import ModelInfo
 from parlance.core.requests import ToolSpec
 from parlance.core.tool import Answer
-from parlance.dialects.chat_request import Params, decode_text, decode_tools, refused
+from parlance.dialects.chat_request import Params, ToldRestart, decode_text, decode_tools, refused
 from parlance.dialects.ndjson_chat.wire import (
     ChatBody,
     Line,
@@ -102,6 +103,8 @@ class TurnLines:
                 return [_line(Line(tool_call=tell_call(event), cursor=cursor))]
             case ToolReturned(result=result):
                 return [_line(Line(tool_result=tell_result(result), cursor=cursor))]
+            case StepDropped(reason=reason):
+                return [_line(Line(restart=ToldRestart(reason), cursor=cursor))]
             case Warned(code=code, message=message) if self._params.warnings:
                 return [_line(Line(warning=Problem(code, message, retryable=False), cursor=cursor))]
             case TurnEnded():

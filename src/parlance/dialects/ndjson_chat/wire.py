@@ -5,7 +5,7 @@ from typing import Literal
 from msgspec import Raw, Struct
 
 from parlance.core.usage import Usage
-from parlance.dialects.chat_request import Params
+from parlance.dialects.chat_request import Params, ToldRestart
 from parlance.dialects.tool_rounds import GivenResult, ToldCall, ToldResult
 
 
@@ -42,6 +42,7 @@ class Line(Struct, frozen=True, omit_defaults=True):
     reasoning: str | None = None
     tool_call: ToldCall | None = None
     tool_result: ToldResult | None = None
+    restart: ToldRestart | None = None
     warning: Problem | None = None
     error: Problem | None = None
     done: bool = False

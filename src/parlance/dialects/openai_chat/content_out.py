@@ -9,7 +9,8 @@ import msgspec
 from msgspec import Raw, Struct
 
 from parlance.core.parts import CacheMark, File, Image, Inline, Kept, Part, Reasoning, Text, ToolCall, Uploaded, Url
-from parlance.core.provider import Notice
+from parlance.dialects.data_uris import encode_data_uri
+from parlance.dialects.losses import Losses
 from parlance.dialects.openai_chat import quirks as quirk
 from parlance.dialects.openai_chat.thoughts import FAMILY, encode_entry, encode_signature
 from parlance.dialects.openai_chat.wire import Custom, Function
@@ -28,20 +29,6 @@ from parlance.dialects.openai_chat.wire_requests import (
 
 _LONGEST_ID: Final = 40
 _AUDIO: Final = {"audio/wav": "wav", "audio/x-wav": "wav", "audio/mpeg": "mp3", "audio/mp3": "mp3"}
-
-
-class Losses:
-    """Collects what could not be said, each once."""
-
-    def __init__(self) -> None:
-        self._notices: dict[str, Notice] = {}
-
-    def add(self, code: str, message: str) -> None:
-        self._notices.setdefault(message, Notice(code, message))
-
-    @property
-    def notices(self) -> tuple[Notice, ...]:
-        return tuple(self._notices.values())
 
 
 class Listener(Struct, frozen=True):
@@ -91,7 +78,7 @@ def _image(part: Image, to: Listener) -> Content:
         case Url(url=url):
             return ImageContent(image_url=ImageUrl(url, part.detail), cache_control=_mark(part.cache, to))
         case Inline(data=data):
-            url = _data_url(part.media_type or "image/png", data)
+            url = encode_data_uri(part.media_type or "image/png", data)
             return ImageContent(image_url=ImageUrl(url, part.detail), cache_control=_mark(part.cache, to))
         case _:
             pass
@@ -105,7 +92,7 @@ def _file(part: File, to: Listener) -> Content:
         case Inline(data=data) if part.media_type in _AUDIO:
             return AudioContent(input_audio=Audio(b64encode(data).decode(), _AUDIO[part.media_type or ""]))
         case Inline(data=data):
-            url = _data_url(part.media_type or "application/octet-stream", data)
+            url = encode_data_uri(part.media_type or "application/octet-stream", data)
             return FileContentPart(file=FileContent(file_data=url, filename=part.name or "file"))
         case Uploaded(family=family, id=id) if family == FAMILY:
             return FileContentPart(file=FileContent(file_id=id))
@@ -118,10 +105,6 @@ def _named(part: Image | File, kind: str, to: Listener) -> Content:
     words = " ".join(word for word in (kind, part.name, part.media_type) if word)
     to.losses.add("part_dropped", f"{to.host} can't be given this {kind} ({words}): it is only named in the text.")
     return TextContent(text=f"[{words}]")
-
-
-def _data_url(media_type: str, data: bytes) -> str:
-    return f"data:{media_type};base64,{b64encode(data).decode()}"
 
 
 def _mark(cache: CacheMark | None, to: Listener) -> CacheControl | None:

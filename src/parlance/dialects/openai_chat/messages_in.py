@@ -1,10 +1,7 @@
 """A client's messages read into ours."""
 
-from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Sequence
 
-from parlance.core.errors import Field, InvalidRequest
 from parlance.core.ids import CallId, new_message_id
 from parlance.core.messages import Message, Role
 from parlance.core.parts import (
@@ -15,13 +12,13 @@ from parlance.core.parts import (
     Part,
     Reasoning,
     Refusal,
-    Source,
     Text,
     ToolCall,
     ToolResult,
     Uploaded,
-    Url,
 )
+from parlance.dialects.chat_request import refused
+from parlance.dialects.data_uris import decode_base64, decode_source
 from parlance.dialects.openai_chat.thoughts import FAMILY, decode_entries, decode_signature
 from parlance.dialects.openai_chat.wire_requests import (
     AudioContent,
@@ -39,13 +36,13 @@ from parlance.dialects.openai_chat.wire_requests import (
 def decode_messages(given: Sequence[GivenMessage]) -> tuple[Message, ...]:
     """Raises `InvalidRequest`, also for a tool's result whose call no message before it makes."""
     if not given:
-        raise refuse("$.messages", "At least one message is needed.")
+        raise refused("$.messages", "At least one message is needed.")
     messages = []
     calls: dict[str, str] = {}
     for number, message in enumerate(given):
         path = f"$.messages[{number}]"
         if message.function_call is not None:
-            raise refuse(f"{path}.function_call", "It is not offered any more: use `tool_calls`.")
+            raise refused(f"{path}.function_call", "It is not offered any more: use `tool_calls`.")
         parts = _result(message, calls, path) if message.role == "tool" else _parts(message, path)
         calls.update({part.id: part.name for part in parts if isinstance(part, ToolCall)})
         role: Role = "system" if message.role == "developer" else message.role
@@ -53,16 +50,11 @@ def decode_messages(given: Sequence[GivenMessage]) -> tuple[Message, ...]:
     return tuple(messages)
 
 
-def refuse(path: str, message: str) -> InvalidRequest:
-    """The error for one place in the request."""
-    return InvalidRequest(f"{path}: {message}", fields=(Field(path, message),))
-
-
 def _parts(message: GivenMessage, path: str) -> tuple[Part, ...]:
     content = _content(message, path)
     if message.role != "assistant":
         if message.content is None:
-            raise refuse(f"{path}.content", "It is needed.")
+            raise refused(f"{path}.content", "It is needed.")
         return tuple(content)
     if message.extra_content is not None and content and isinstance(content[-1], Text):
         content[-1] = Text(content[-1].text, signature=decode_signature(message.extra_content))
@@ -93,15 +85,15 @@ def _part(content: Content, path: str) -> Part:
         case RefusalContent(refusal=refusal):
             return Refusal(refusal)
         case ImageContent(image_url=image):
-            source, media_type = _source(image.url, f"{path}.image_url.url")
+            source, media_type = decode_source(image.url, f"{path}.image_url.url")
             return Image(source, media_type, detail=image.detail, cache=cache)
         case AudioContent(input_audio=audio):
             media_type = "audio/mpeg" if audio.format == "mp3" else f"audio/{audio.format}"
-            return File(Inline(_bytes(audio.data, f"{path}.input_audio.data")), media_type, cache=cache)
+            return File(Inline(decode_base64(audio.data, f"{path}.input_audio.data")), media_type, cache=cache)
         case FileContentPart(file=file):
             if file.file_id is not None:
                 return File(Uploaded(FAMILY, file.file_id), name=file.filename, cache=cache)
-            source, media_type = _source(file.file_data or "", f"{path}.file.file_data")
+            source, media_type = decode_source(file.file_data or "", f"{path}.file.file_data")
             return File(source, media_type, name=file.filename, cache=cache)
 
 
@@ -109,37 +101,18 @@ def _cache(mark: CacheControl | None) -> CacheMark | None:
     return CacheMark(mark.ttl) if mark is not None else None
 
 
-def _source(url: str, path: str) -> tuple[Source, str | None]:
-    """What a `data:` URI holds, or the address itself."""
-    if not url.startswith("data:"):
-        if not url.startswith(("https://", "http://")):
-            raise refuse(path, "It must be an http(s) address or a data: URI.")
-        return Url(url), None
-    head, comma, data = url.removeprefix("data:").partition(",")
-    if not comma or not head.endswith(";base64"):
-        raise refuse(path, "A data: URI must be of the form data:<media type>;base64,<data>.")
-    return Inline(_bytes(data, path)), head.removesuffix(";base64").split(";")[0] or None
-
-
-def _bytes(data: str, path: str) -> bytes:
-    try:
-        return b64decode(data, validate=True)
-    except (Base64Error, ValueError) as error:
-        raise refuse(path, "It is not valid base64.") from error
-
-
 def _call(call: WireCall, path: str) -> ToolCall:
     signature = decode_signature(call.extra_content)
     if call.custom is not None and call.custom.name:
         return ToolCall(CallId(call.id), call.custom.name, call.custom.input or "", signature, freeform=True)
     if call.function is None or not call.function.name:
-        raise refuse(f"{path}.function", "A call needs a function with a name.")
+        raise refused(f"{path}.function", "A call needs a function with a name.")
     return ToolCall(CallId(call.id), call.function.name, call.function.arguments or "", signature)
 
 
 def _result(message: GivenMessage, calls: dict[str, str], path: str) -> tuple[ToolResult]:
     call = message.tool_call_id
     if not call or call not in calls:
-        raise refuse(f"{path}.tool_call_id", "It must be the id of a call that a message before this one makes.")
+        raise refused(f"{path}.tool_call_id", "It must be the id of a call that a message before this one makes.")
     parts = [part for part in _content(message, path) if isinstance(part, Text)]
     return (ToolResult(CallId(call), calls[call], "\n".join(part.text for part in parts)),)

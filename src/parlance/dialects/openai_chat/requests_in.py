@@ -17,7 +17,8 @@ from parlance.core.requests import (
     ToolChoice,
     ToolSpec,
 )
-from parlance.dialects.openai_chat.messages_in import decode_messages, refuse
+from parlance.dialects.chat_request import refused
+from parlance.dialects.openai_chat.messages_in import decode_messages
 from parlance.dialects.openai_chat.thoughts import FAMILY
 from parlance.dialects.openai_chat.wire_requests import (
     ChosenAllowed,
@@ -87,9 +88,9 @@ def decode_request(payload: bytes) -> ChatAsk:
     given = decode_json(payload, GivenRequest)
     for name, harmless, message in _REFUSED:
         if getattr(given, name) not in harmless:
-            raise refuse(f"$.{name}", message)
+            raise refused(f"$.{name}", message)
     if not given.model:
-        raise refuse("$.model", "It must not be empty.")
+        raise refused("$.model", "It must not be empty.")
     fields = decode_json(payload, dict[str, Raw])
     rest = {name: _checked(raw, f"$.{name}") for name, raw in fields.items() if name not in _KNOWN}
     request = Request(
@@ -158,5 +159,5 @@ def _checked(raw: Raw, path: str) -> Raw:
     try:
         msgspec.json.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise refuse(path, f"It can't be passed on: {error}.") from None
+        raise refused(path, f"It can't be passed on: {error}.") from None
     return raw

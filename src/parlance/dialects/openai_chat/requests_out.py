@@ -5,9 +5,10 @@ from msgspec import Raw, Struct
 
 from parlance.core.provider import EncodedRequest
 from parlance.core.requests import AllowedTools, NamedTool, Request, ToolSpec
-from parlance.dialects.mend import mend_value
+from parlance.dialects.losses import Losses
+from parlance.dialects.mend import encode_json
 from parlance.dialects.openai_chat import quirks as quirk
-from parlance.dialects.openai_chat.content_out import Listener, Losses
+from parlance.dialects.openai_chat.content_out import Listener
 from parlance.dialects.openai_chat.messages_out import encode_messages
 from parlance.dialects.openai_chat.thoughts import FAMILY
 from parlance.dialects.openai_chat.wire_requests import (
@@ -140,10 +141,7 @@ def _extra(request: Request, to: Listener) -> dict[str, Raw]:
 
 
 def _encode(wire: WireRequest, extra: dict[str, Raw]) -> bytes:
-    try:
-        body = msgspec.json.encode(wire)
-    except UnicodeEncodeError:
-        body = msgspec.json.encode(mend_value(msgspec.to_builtins(wire)))
+    body = encode_json(wire)
     if not extra:
         return body
     # Ours win: they are what the engine counts on.

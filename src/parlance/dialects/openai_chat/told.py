@@ -2,12 +2,11 @@
 
 from typing import Final
 
-import msgspec
 from msgspec import Raw, Struct
 
 from parlance.core.parts import Reasoning, Text, ToolCall
 from parlance.core.usage import Finish, Usage
-from parlance.dialects.mend import mend_value
+from parlance.dialects.mend import encode_json
 from parlance.dialects.openai_chat.thoughts import FAMILY, encode_entry, encode_signature
 from parlance.dialects.openai_chat.wire import (
     CallFragment,
@@ -25,7 +24,8 @@ _FINISHES: Final[dict[Finish, str]] = {
     "filtered": "content_filter",
     "error": "error",
 }
-_strict_encode: Final = msgspec.json.Encoder().encode
+
+encode: Final = encode_json
 
 
 class ToldUsage(Struct, frozen=True, omit_defaults=True):
@@ -57,14 +57,6 @@ class Head(Struct, frozen=True):
     object: str
     created: int
     model: str
-
-
-def encode(value: object) -> bytes:
-    """JSON, also of texts with lone surrogates: one must not end a stream."""
-    try:
-        return _strict_encode(value)
-    except UnicodeEncodeError:
-        return _strict_encode(mend_value(msgspec.to_builtins(value)))
 
 
 def tell_finish(finish: Finish | None, raw: str | None) -> str:

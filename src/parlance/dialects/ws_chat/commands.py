@@ -1,18 +1,28 @@
 """We are the server: a client's frames into commands."""
 
 import json
+from collections.abc import Sequence
 
 import msgspec
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from parlance.core.errors import ParlanceError, UnknownAction
+from parlance.core.ids import new_message_id
 from parlance.core.json import decode_json
 from parlance.core.messages import Message
+from parlance.core.parts import Text
 from parlance.core.requests import ToolSpec
 from parlance.core.tool import Answer
 from parlance.dialects.chat_request import Params, decode_text, decode_tools, refused
 from parlance.dialects.tool_rounds import decode_answers
-from parlance.dialects.ws_chat.wire import AuthPayload, ChatPayload, Envelope, ResumePayload, ToolResultPayload
+from parlance.dialects.ws_chat.wire import (
+    AuthPayload,
+    ChatPayload,
+    Envelope,
+    GivenMessage,
+    ResumePayload,
+    ToolResultPayload,
+)
 
 MAX_ID = 200
 """Characters of a request id; it comes back in every frame."""
@@ -21,10 +31,14 @@ ACTIONS = ("auth", "cancel", "chat", "resume", "tool_result")
 
 
 class Chat(Struct, frozen=True):
-    """A message to be answered. `request_id` is None where the client gave none."""
+    """A message to be answered. `request_id` is None where the client gave none.
+
+    `history`, where it is given, takes the place of what the connection remembers.
+    """
 
     request_id: str | None
     message: Message
+    history: tuple[Message, ...] | None
     model: str | None
     tools: tuple[ToolSpec, ...]
     params: Params
@@ -113,9 +127,7 @@ def _decode_action(envelope: Envelope) -> Command:
             return Cancel(*_named_turn(envelope.request_id, envelope.turn_id))
         case "resume":
             named = _named_turn(envelope.request_id, envelope.turn_id)
-            return Resume(
-                *named, envelope.after, decode_json(envelope.payload, ResumePayload, at="$.payload").params or Params()
-            )
+            return Resume(*named, envelope.after, _decode_resume(envelope.payload).params or Params())
         case "tool_result":
             return _decode_results(envelope)
         case "auth":
@@ -131,12 +143,28 @@ def _decode_chat(envelope: Envelope) -> Chat:
     return Chat(
         request_id=envelope.request_id,
         message=decode_text(payload.text, path="$.payload.text"),
+        history=None if payload.history is None else _decode_history(payload.history),
         model=payload.model,
         tools=decode_tools(payload.tools or (), path="$.payload.tools"),
         params=payload.params or Params(),
         idempotency_key=payload.idempotency_key,
         payload=bytes(envelope.payload),
     )
+
+
+def _decode_history(given: Sequence[GivenMessage]) -> tuple[Message, ...]:
+    """Messages that hold nothing are left out, as of an answer that was cancelled before its first word."""
+    for number, message in enumerate(given):
+        if "\0" in message.content:
+            raise refused(f"$.payload.history[{number}].content", "The text holds a NUL character. Send it without.")
+    return tuple(
+        Message(new_message_id(), message.role, (Text(message.content),)) for message in given if message.content
+    )
+
+
+def _decode_resume(payload: Raw) -> ResumePayload:
+    """It has nothing that must be said, so null says as little as nothing."""
+    return ResumePayload() if bytes(payload) == b"null" else decode_json(payload, ResumePayload, at="$.payload")
 
 
 def _decode_results(envelope: Envelope) -> Results:

@@ -10,6 +10,7 @@ from parlance.core.events import (
     Event,
     ReasoningGrew,
     RefusalGrew,
+    StepDropped,
     StepStarted,
     TextGrew,
     ToolCalled,
@@ -21,7 +22,7 @@ from parlance.core.events import (
 from parlance.core.ids import Epoch, TurnId
 from parlance.core.messages import Origin
 from parlance.core.snapshot import Snapshot
-from parlance.dialects.chat_request import Params
+from parlance.dialects.chat_request import Params, ToldRestart
 from parlance.dialects.tool_rounds import tell_call, tell_result
 from parlance.dialects.ws_chat.wire import Chunk, Frame, Metadata
 
@@ -53,11 +54,12 @@ class TurnFrames:
 
     def snapshot(self, number: int, snapshot: Snapshot) -> str:
         """For a cursor that can't be served: what was shown so far, and the cursor to go on from."""
+        seen = snapshot.told(thoughts=self._params.reasoning)
         return _json(
             Frame(
                 self._request_id,
                 "snapshot",
-                snapshot=Raw(_encode(snapshot)),
+                snapshot=Raw(_encode(seen)),
                 turn_id=self._turn,
                 cursor=self._cursor(number),
             )
@@ -76,6 +78,8 @@ class TurnFrames:
                 return self._chunk("chunk", Chunk("tool_call", _json(tell_call(event))))
             case ToolReturned(result=result):
                 return self._chunk("chunk", Chunk("tool_result", _json(tell_result(result))))
+            case StepDropped(reason=reason):
+                return self._chunk("chunk", Chunk("restart", _json(ToldRestart(reason))))
             case Warned() if self._params.warnings:
                 return self._chunk("chunk", Chunk("warning", _json({"code": event.code, "message": event.message})))
             case TurnEnded():

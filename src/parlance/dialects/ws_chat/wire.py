@@ -19,8 +19,18 @@ class Envelope(Struct, frozen=True):
     payload: Raw = Raw(b"{}")
 
 
+class GivenMessage(Struct, frozen=True):
+    """What was said before, on another connection."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
 class ChatPayload(Struct, frozen=True):
+    """`history` takes the place of what the connection remembers; None leaves that as it is."""
+
     text: str
+    history: list[GivenMessage] | None = None
     model: str | None = None
     chat_id: str | None = None
     tools: list[Raw] | None = None
@@ -53,7 +63,7 @@ class Metadata(Struct, frozen=True, omit_defaults=True):
 
 
 class Chunk(Struct, frozen=True, omit_defaults=True):
-    type: Literal["text", "reasoning", "tool_call", "tool_result", "warning"] | None = None
+    type: Literal["text", "reasoning", "tool_call", "tool_result", "restart", "warning"] | None = None
     data: str | None = None
     metadata: Metadata | None = None
 

@@ -7,8 +7,8 @@ from starlette.types import Receive, Scope, Send
 from parlance.core.principal import Caller
 from parlance.dialects.json_rpc.commands import decode_opening
 from parlance.dialects.json_rpc.wire import SessionMade
-from parlance.doors.accepting import accept_socket
-from parlance.doors.http import answer_json, read_json_body
+from parlance.doors.accepting import OnlySockets, accepted
+from parlance.doors.http import answer_json
 from parlance.doors.json_rpc.session import DOOR as DOOR
 from parlance.doors.json_rpc.sessions import SessionLimits, Sessions
 from parlance.doors.json_rpc.socket import RpcSocket
@@ -22,6 +22,7 @@ def routes(serving: Serving, limits: SessionLimits | None = None) -> list[BaseRo
     return [
         Route("/create_session", _CreateSession(serving, sessions), methods=["POST"]),
         WebSocketRoute("/ws/{session_id}", _Connect(serving, sessions)),
+        Route("/ws/{session_id}", OnlySockets(), methods=["GET"]),
     ]
 
 
@@ -34,7 +35,7 @@ class _CreateSession:
         principal, visit = self._serving.principal(scope), visit_of(scope)
         body = b""
         if _has_body(visit.caller):
-            body = await read_json_body(visit, receive, self._serving.options.body)
+            body = await self._serving.read_json(scope, receive, principal)
         session = self._sessions.create(principal, decode_opening(body))
         await answer_json(send, visit, msgspec.json.encode(SessionMade(session.id)))
 
@@ -45,10 +46,10 @@ class _Connect:
         self._sessions = sessions
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        principal = await accept_socket(self._serving, scope, receive, send)
         name = scope["path_params"]["session_id"]
-        socket = RpcSocket(self._serving, self._sessions, name, receive, send)
-        await socket.serve(principal, visit_of(scope).request_id)
+        async with accepted(self._serving, scope, receive, send) as seat:
+            socket = RpcSocket(self._serving, self._sessions, name, receive, send)
+            await socket.serve(seat, visit_of(scope).request_id)
 
 
 def _has_body(caller: Caller) -> bool:

@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 from msgspec import Struct
 
-from parlance.core.errors import Overloaded, TurnRunning
+from parlance.core.errors import TooManyAtOnce, TurnRunning
 from parlance.core.ids import TurnId
 from parlance.core.messages import Message
 from parlance.core.principal import Principal
@@ -35,6 +35,12 @@ class Listener(Protocol):
     def follow(self, task: Task) -> None: ...
 
 
+class _Start:
+    """A turn that is being started."""
+
+    cancelled = False
+
+
 class Session:
     """Its turns run one after the other. `listeners` are its open sockets, `tasks` its turns that have not ended.
 
@@ -50,10 +56,11 @@ class Session:
         self._opening = opening
         self._conversation = Conversation(history_tokens)
         self._admission = asyncio.Lock()
+        self._starting: list[_Start] = []
 
     @property
     def idle(self) -> bool:
-        return not (self.listeners or self.tasks)
+        return not (self.listeners or self.tasks or self._starting)
 
     @property
     def current(self) -> Turn | None:
@@ -64,8 +71,29 @@ class Session:
         """Answer what is asked.
 
         A turn that only waits for the client ends; behind one that runs, a session made with `queue` lets it wait, any
-        other raises `TurnRunning`. Raises also `Overloaded` and what `Engine.start` raises; nothing has changed then.
+        other raises `TurnRunning`. Raises also `TooManyAtOnce`, and what `Engine.start` raises; then nothing has
+        changed.
         """
+        start = _Start()
+        self._starting.append(start)
+        try:
+            task = await self._begin(engine, generate, request_id)
+        finally:
+            self._starting.remove(start)
+        if start.cancelled:
+            task.turn.stop("cancelled")
+        return task
+
+    def cancel_start(self) -> bool:
+        """Whether there is a turn that is being started, with none running before it: it ends as soon as it begins."""
+        if self._busy():
+            return False
+        start = next((start for start in self._starting if not start.cancelled), None)
+        if start is not None:
+            start.cancelled = True
+        return start is not None
+
+    async def _begin(self, engine: Engine, generate: Generate, request_id: str) -> Task:
         async with self._admission:
             self._check_free()
             tools = self._opening.tools if generate.tools is None else generate.tools
@@ -82,14 +110,18 @@ class Session:
             return task
 
     def _check_free(self) -> None:
-        busy = [task for task in self.tasks if task.turn.stopping is None and not task.turn.waiting]
+        busy = self._busy()
         if busy and not self._opening.queues:
             raise TurnRunning(
                 f"The task {busy[0].turn.id} is running. Wait for its end or cancel it, or make the session with "
                 '{"queue": true}.'
             )
         if len(busy) > MAX_QUEUE:
-            raise Overloaded(f"{MAX_QUEUE} messages wait in this session, which is the limit.", retry_after=1)
+            raise TooManyAtOnce(f"{MAX_QUEUE} messages wait in this session, which is the limit.", limit="queue")
+
+    def _busy(self) -> list[Task]:
+        """Those that run, or will."""
+        return [task for task in self.tasks if task.turn.stopping is None and not task.turn.waiting]
 
     def _ending(self, task: Task) -> Callable[[], None]:
         def ended() -> None:

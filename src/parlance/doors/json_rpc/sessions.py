@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
-from parlance.core.errors import Overloaded, SessionNotFound
+from parlance.core.errors import SessionNotFound, TooManyAtOnce
 from parlance.core.principal import Principal
 from parlance.dialects.json_rpc.commands import Opening
 from parlance.doors.json_rpc.session import Listener, Session
@@ -30,8 +30,8 @@ class Sessions:
         self._expiries: dict[str, asyncio.TimerHandle] = {}
 
     def create(self, principal: Principal, opening: Opening) -> Session:
-        """A new session. Where there are too many, the one that was left alone the longest goes; `Overloaded` when all
-        are in use.
+        """A new session. Where there are too many, the one that was left alone the longest goes; `TooManyAtOnce` when
+        all are in use.
         """
         own = self._of.setdefault(principal, {})
         if len(own) >= self._limits.per_principal:
@@ -69,9 +69,9 @@ class Sessions:
     def _make_room(self, own: dict[str, Session]) -> None:
         left_alone = next((session for session in own.values() if session.idle), None)
         if left_alone is None:
-            raise Overloaded(
+            raise TooManyAtOnce(
                 f"{len(own)} sessions of this key are in use, which is the limit. Close a connection first.",
-                retry_after=1,
+                limit="sessions",
             )
         self._forget(left_alone)
 

@@ -8,24 +8,23 @@ from msgspec import Struct
 from starlette.types import Receive, Send
 
 from parlance.core.errors import (
-    CursorExpired,
     InternalError,
     KeyMissing,
+    LimitReached,
     NothingToCancel,
     ParlanceError,
     SessionNotFound,
-    SlowFollower,
     TurnNotFound,
     UnsupportedMediaType,
 )
 from parlance.core.ids import TurnId
 from parlance.core.principal import Principal
-from parlance.core.snapshot import fold_snapshot
 from parlance.dialects.chat_request import Params
 from parlance.dialects.json_rpc.commands import Auth, Cancel, Command, Generate, Results, Resume, decode_command
 from parlance.dialects.json_rpc.envelope import (
     NULL,
     Call,
+    Frame,
     Invalid,
     decode_frame,
     encode_error,
@@ -35,29 +34,30 @@ from parlance.dialects.json_rpc.envelope import (
 from parlance.dialects.json_rpc.faults import encode_refusal
 from parlance.dialects.json_rpc.serve import TurnNotices, encode_notice, unanswered_calls
 from parlance.dialects.json_rpc.wire import Done
+from parlance.doors.accepting import Seat, close_code
+from parlance.doors.beside import Beside
 from parlance.doors.json_rpc.session import Session, Task
 from parlance.doors.json_rpc.sessions import Sessions
-from parlance.doors.serving import Serving, place_of
+from parlance.doors.serving import Serving, newest
 from parlance.doors.telling import Telling
 from parlance.engine.turn_state import Turn
 
 log = logging.getLogger(__name__)
 
 UNSUPPORTED_DATA = 1003
-POLICY_VIOLATION = 1008
 
 
 class _Tale(Struct, frozen=True):
-    """A turn to be told from behind event `after` on, and what to say before that."""
+    """A turn to be told from behind the cursor `after` on, and what to say before that."""
 
     turn: Turn
-    after: int
+    after: str | None
     notices: TurnNotices
     first: tuple[str, ...] = ()
 
 
 class RpcSocket:
-    """Reads frames in order. What a call begins to tell comes behind its response."""
+    """Obeys frames in order, but for those that have to wait. What a call begins to tell comes behind its response."""
 
     def __init__(self, serving: Serving, sessions: Sessions, session_id: str, receive: Receive, send: Send) -> None:
         self._serving = serving
@@ -65,26 +65,30 @@ class RpcSocket:
         self._session_id = session_id
         self._receive = receive
         self._send = send
-        self._principal: Principal | None = None
+        self._seat: Seat
+        self._not_seated: LimitReached | None = None
         self._request_id = ""
-        self._telling = Telling(send, self._encode_cut)
-        self._tales: list[_Tale] = []
+        self._telling = Telling(send, lambda error, _: encode_notice(error, session_id))
+        self._beside = Beside()
 
-    async def serve(self, principal: Principal | None, request_id: str) -> None:
-        """Until the client leaves: its session and its turns go on without it. None: it still has to say who it is."""
-        self._principal, self._request_id = principal, request_id
+    async def serve(self, seat: Seat, request_id: str) -> None:
+        """Until the client leaves: its session and its turns go on without it. A seat that is nobody's has yet to sign
+        in.
+        """
+        self._seat, self._request_id = seat, request_id
         try:
-            if principal is not None or await self._sign_in():
+            if seat.principal is not None or await self._sign_in():
                 await self._visit()
         except OSError:
             # The server's way to say that the client went away while something was sent to it.
             log.debug("A client left in the middle of a frame")
         finally:
+            await self._beside.done()
             await self._telling.close()
 
     def follow(self, task: Task) -> None:
         """Tell a turn that begins at another socket of the session."""
-        self._telling.begin(task.turn.id, task.turn, 0, self._notices(task.turn, task.params))
+        self._telling.begin(task.turn.id, task.turn, None, self._notices(task.turn, task.params))
 
     async def _visit(self) -> None:
         try:
@@ -92,19 +96,19 @@ class RpcSocket:
         except SessionNotFound as error:
             await self._turn_away(error)
             return
-        self._tales += [self._catch_up(task) for task in session.tasks if task.turn.id not in self._telling]
-        self._tales += self._endings(session.unheard)
+        tales = [self._catch_up(task) for task in session.tasks if task.turn.id not in self._telling]
+        tales += self._endings(session.unheard)
         session.unheard.clear()
         with self._sessions.visited(session, self):
-            await self._tell_tales()
+            self._tell(tales)
             while (text := await self._next_frame()) is not None:
-                await self._obey_frame(text)
+                await self._take(decode_frame(text))
 
     def _catch_up(self, task: Task) -> _Tale:
         """From where the turn is now; calls that wait for the client are announced again."""
         turn, notices = task.turn, self._notices(task.turn, task.params)
-        calls = (notices.encode(number, called) for number, called in unanswered_calls(turn.log.read()))
-        return _Tale(turn, turn.log.head, notices, tuple(call for call in calls if call is not None))
+        calls = (notices.encode(number, called) for number, called in unanswered_calls(turn.log.numbered()))
+        return _Tale(turn, newest(turn), notices, tuple(call for call in calls if call is not None))
 
     def _endings(self, unheard: Iterable[TurnId]) -> list[_Tale]:
         tales = []
@@ -113,7 +117,7 @@ class RpcSocket:
                 turn = self._serving.engine.find(turn_id, self._who)
             except TurnNotFound:
                 continue
-            tales.append(_Tale(turn, turn.log.head, self._notices(turn, Params())))
+            tales.append(_Tale(turn, newest(turn), self._notices(turn, Params())))
         return tales
 
     async def _next_frame(self) -> str | None:
@@ -138,91 +142,108 @@ class RpcSocket:
             return False
         if text is None:
             return False
-        await self._obey_frame(text)
-        if self._principal is None:
-            await self._close(POLICY_VIOLATION, KeyMissing.code)
-        return self._principal is not None
+        await self._obey_frame(decode_frame(text))
+        if self._seat.principal is None:
+            error = self._not_seated or KeyMissing("The first frame brought no key.")
+            await self._close(close_code(error), error.code)
+        return self._seat.principal is not None
 
     async def _turn_away(self, error: ParlanceError) -> None:
         await self._say(encode_notice(error, self._session_id))
-        await self._close(POLICY_VIOLATION, error.code)
+        await self._close(close_code(error), error.code)
 
-    async def _obey_frame(self, text: str) -> None:
-        frame = decode_frame(text)
-        responses = [response for item in frame.items if (response := await self._respond(item)) is not None]
+    async def _take(self, frame: Frame) -> None:
+        if any(isinstance(item, Call) and item.method == "generate" for item in frame.items):
+            # Which model is meant may have to be asked of its host.
+            await self._beside.run(self._obey_frame(frame))
+        else:
+            await self._obey_frame(frame)
+
+    async def _obey_frame(self, frame: Frame) -> None:
+        if any(isinstance(item, Call) and item.method == "cancel" for item in frame.items):
+            # What was said by then comes before the acknowledgement, and nothing behind it but the ending.
+            with self._telling.endings_held():
+                await self._answer(frame)
+        else:
+            await self._answer(frame)
+
+    async def _answer(self, frame: Frame) -> None:
+        tales: list[_Tale] = []
+        responses = [response for item in frame.items if (response := await self._respond(item, tales)) is not None]
         answer = encode_responses(frame, responses)
         if answer is not None:
             await self._say(answer)
-        await self._tell_tales()
+        self._tell(tales)
 
-    async def _respond(self, item: Call | Invalid) -> bytes | None:
+    async def _respond(self, item: Call | Invalid, tales: list[_Tale]) -> bytes | None:
         """None for a notification, which is never answered, whatever becomes of it."""
         if isinstance(item, Invalid):
-            log.info("Refused a frame: %s", item.error.code)
+            log.info("Refused a frame: %d", item.error.code)
             return encode_error(item.id, item.error)
         try:
-            done = await self._obey(decode_command(item.method, item.params))
+            done = await self._obey(decode_command(item.method, item.params), tales)
         except ParlanceError as error:
-            log.info("Refused a frame: %s", error.code)
+            self._serving.limits.refusals.tell(error, "a frame")
             return None if item.id is None else encode_error(item.id, encode_refusal(error))
         except Exception:
             log.exception("A frame failed by a bug")
             return None if item.id is None else encode_error(item.id, encode_refusal(InternalError()))
         return None if item.id is None else encode_result(item.id, done)
 
-    async def _obey(self, command: Command) -> Done:
+    async def _obey(self, command: Command, tales: list[_Tale]) -> Done:
+        """What it begins to tell is added to `tales`."""
         match command:
             case Auth(key=key):
                 self._authenticate(key)
                 return Done("authenticated")
             case Generate():
-                return await self._generate(command)
+                return await self._generate(command, tales)
             case Results(task_id=task_id, answers=answers):
                 self._find(task_id).answer(answers)
                 return Done("received")
             case Cancel(task_id=task_id):
                 self._cancel(task_id)
+                await self._telling.caught_up()
                 return Done("cancelled")
             case Resume(task_id=task_id):
-                self._resume(command)
+                tales.append(self._resumed(command))
                 return Done("resumed", task_id)
 
     def _authenticate(self, key: str) -> None:
         principal = self._serving.gate.authenticate_key(key)
-        if self._principal is not None:
+        if self._seat.principal is not None:
             self._sessions.find(self._session_id, principal)
-        self._principal = principal
+        try:
+            self._seat.belong(principal)
+        except LimitReached as error:
+            self._not_seated = error
+            raise
 
-    async def _generate(self, generate: Generate) -> Done:
+    async def _generate(self, generate: Generate, tales: list[_Tale]) -> Done:
         session = self._session
         task = await session.begin(self._serving.engine, generate, self._request_id)
         for listener in session.listeners - {self}:
             listener.follow(task)
-        self._tales.append(_Tale(task.turn, 0, self._notices(task.turn, task.params)))
+        tales.append(_Tale(task.turn, None, self._notices(task.turn, task.params)))
         return Done("processing", task.turn.id, list(generate.ignored))
 
     def _cancel(self, task_id: str | None) -> None:
+        if task_id is None and self._session.cancel_start():
+            return
         turn = self._session.current if task_id is None else self._find(task_id)
         if turn is None or turn.ended:
             raise NothingToCancel("Nothing is running that could be cancelled.")
         turn.stop("cancelled")
 
-    def _resume(self, resume: Resume) -> None:
+    def _resumed(self, resume: Resume) -> _Tale:
         turn = self._find(resume.task_id)
-        notices = self._notices(turn, resume.params)
-        try:
-            tale = _Tale(turn, place_of(turn, resume.after), notices)
-        except CursorExpired:
-            head = turn.log.head
-            shown = fold_snapshot(turn.log.read()).told(thoughts=resume.params.reasoning)
-            tale = _Tale(turn, head, notices, (notices.snapshot(head, shown),))
-        self._tales.append(tale)
+        return _Tale(turn, resume.after, self._notices(turn, resume.params))
 
     @property
     def _who(self) -> Principal:
-        if self._principal is None:
+        if self._seat.principal is None:
             raise KeyMissing('This server needs a key. Call "auth" with {"key": …} first.')
-        return self._principal
+        return self._seat.principal
 
     @property
     def _session(self) -> Session:
@@ -234,15 +255,9 @@ class RpcSocket:
     def _notices(self, turn: Turn, params: Params) -> TurnNotices:
         return TurnNotices(self._session_id, turn.id, turn.log.epoch, params)
 
-    async def _tell_tales(self) -> None:
-        while self._tales:
-            tale = self._tales.pop(0)
-            for frame in tale.first:
-                await self._say(frame)
-            self._telling.begin(tale.turn.id, tale.turn, tale.after, tale.notices)
-
-    def _encode_cut(self, error: SlowFollower, _: str) -> str:
-        return encode_notice(error, self._session_id)
+    def _tell(self, tales: Iterable[_Tale]) -> None:
+        for tale in tales:
+            self._telling.begin(tale.turn.id, tale.turn, tale.after, tale.notices, tale.first)
 
     async def _say(self, frame: str) -> None:
         await self._send({"type": "websocket.send", "text": frame})

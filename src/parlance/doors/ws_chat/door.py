@@ -1,15 +1,15 @@
 """Accepts a socket and finds out whose it is."""
 
-from starlette.routing import WebSocketRoute
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from parlance.doors.accepting import accept_socket
+from parlance.doors.accepting import OnlySockets, accepted
 from parlance.doors.serving import Serving
 from parlance.doors.ws_chat.socket import ChatSocket
 
 
-def routes(serving: Serving) -> list[WebSocketRoute]:
-    return [WebSocketRoute("/ws/chat", ChatDoor(serving))]
+def routes(serving: Serving) -> list[BaseRoute]:
+    return [WebSocketRoute("/ws/chat", ChatDoor(serving)), Route("/ws/chat", OnlySockets(), methods=["GET"])]
 
 
 class ChatDoor:
@@ -19,5 +19,5 @@ class ChatDoor:
         self._serving = serving
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        principal = await accept_socket(self._serving, scope, receive, send)
-        await ChatSocket(self._serving, receive, send).serve(principal)
+        async with accepted(self._serving, scope, receive, send) as seat:
+            await ChatSocket(self._serving, receive, send).serve(seat)

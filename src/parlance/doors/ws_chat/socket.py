@@ -6,19 +6,17 @@ import logging
 from starlette.types import Receive, Send
 
 from parlance.core.errors import (
-    CursorExpired,
     InternalError,
     KeyMissing,
-    Overloaded,
     ParlanceError,
     RequestIdInUse,
     SlowFollower,
+    TooManyAtOnce,
     TurnNotFound,
     UnsupportedMediaType,
 )
 from parlance.core.ids import TurnId, uuid7
 from parlance.core.principal import Principal
-from parlance.core.snapshot import fold_snapshot
 from parlance.core.trace import tracing
 from parlance.dialects.chat_request import Params, build_request
 from parlance.dialects.ws_chat.commands import (
@@ -32,7 +30,9 @@ from parlance.dialects.ws_chat.commands import (
     decode_command,
 )
 from parlance.dialects.ws_chat.serve import TurnFrames, encode_authenticated, encode_error
-from parlance.doors.serving import Serving, place_of
+from parlance.doors.accepting import Seat, close_code
+from parlance.doors.beside import Beside
+from parlance.doors.serving import Serving
 from parlance.doors.telling import Telling
 from parlance.engine.ask import Ask
 from parlance.engine.conversation import Conversation
@@ -50,27 +50,31 @@ MAX_ASKED = 1000
 
 
 class ChatSocket:
-    """Reads frames in order; each turn is told by a task of its own, so that none waits for another."""
+    """Obeys frames in order; each turn is started and told by tasks of its own, so that none waits for another."""
 
     def __init__(self, serving: Serving, receive: Receive, send: Send) -> None:
         self._serving = serving
         self._receive = receive
         self._send = send
-        self._principal: Principal | None = None
+        self._seat: Seat
         self._conversation = Conversation(serving.options.history_tokens)
-        self._telling = Telling(send, self._encode_cut)
+        self._telling = Telling(send, _encode_cut)
         self._asked: dict[str, TurnId] = {}
+        self._beside = Beside()
+        self._starting: dict[str, bool] = {}
+        """Requests whose turn is being started, and whether it was cancelled before it began."""
 
-    async def serve(self, principal: Principal | None) -> None:
-        """Until the client leaves. Its live turns go on without it; None: it still has to say who it is."""
-        self._principal = principal
+    async def serve(self, seat: Seat) -> None:
+        """Until the client leaves. Its live turns go on without it. A seat that is nobody's has yet to sign in."""
+        self._seat = seat
         try:
-            if principal is not None or await self._sign_in():
+            if seat.principal is not None or await self._sign_in():
                 await self._obey_all()
         except OSError:
             # The server's way to say that the client went away while something was sent to it.
             log.debug("A client left in the middle of a frame")
         finally:
+            await self._beside.done()
             await self._telling.close()
 
     async def _obey_all(self) -> None:
@@ -81,7 +85,11 @@ class ChatSocket:
                 await self._refuse(refusal.error, refusal.request_id)
                 continue
             with tracing(request=command.request_id):
-                await self._obey(command)
+                if isinstance(command, Chat):
+                    # Which model is meant may have to be asked of its host.
+                    await self._beside.run(self._obey(command))
+                else:
+                    await self._obey(command)
 
     async def _next_frame(self) -> str | None:
         """The next text frame; None when the client has left. A binary frame is refused, and the socket lives on."""
@@ -114,7 +122,7 @@ class ChatSocket:
 
     async def _turn_away(self, error: ParlanceError, request_id: str | None) -> bool:
         await self._say(encode_error(error, request_id))
-        await self._send({"type": "websocket.close", "code": 1008, "reason": error.code})
+        await self._send({"type": "websocket.close", "code": close_code(error), "reason": error.code})
         return False
 
     async def _obey(self, command: Command) -> None:
@@ -123,9 +131,9 @@ class ChatSocket:
                 case Chat():
                     await self._chat(command)
                 case Cancel():
-                    self._find(command).stop("cancelled")
+                    self._cancel(command)
                 case Resume():
-                    await self._resume(command)
+                    self._resume(command)
                 case Results():
                     self._find(command).answer(command.answers)
                 case Auth():
@@ -140,41 +148,55 @@ class ChatSocket:
 
     async def _authenticate(self, auth: Auth) -> None:
         principal = self._serving.gate.authenticate_key(auth.key)
-        if self._principal is not None and principal.home != self._principal.home:
+        before = self._seat.principal
+        self._seat.belong(principal)
+        if before is not None and principal.home != before.home:
             # What was said for one subtenant must not become another's history.
             self._conversation = Conversation(self._serving.options.history_tokens)
-        self._principal = principal
         await self._say(encode_authenticated(auth.request_id))
 
     async def _chat(self, chat: Chat) -> None:
         request_id = chat.request_id or str(uuid7())
         self._check_free(request_id)
-        history = self._conversation.history()
+        history = self._conversation.history() if chat.history is None else chat.history
         request = build_request(history, chat.message, model=chat.model, tools=chat.tools, params=chat.params)
         repeatable = Idempotency.of(chat.idempotency_key, chat.payload)
-        turn = await self._serving.engine.start(Ask(self._who, DOOR, request_id, request, chat.message, repeatable))
+        ask = Ask(self._who, DOOR, request_id, request, chat.message, repeatable)
+        conversation = self._conversation
+        turn = await self._start(ask)
         if self._serving.options.keeps_history:
-            self._conversation.accept(turn)
-        self._follow(turn, request_id, 0, chat.params)
+            if chat.history is not None:
+                conversation.replace(chat.history)
+            conversation.accept(turn)
+        self._follow(turn, request_id, None, chat.params)
 
-    async def _resume(self, resume: Resume) -> None:
+    async def _start(self, ask: Ask) -> Turn:
+        self._starting[ask.request_id] = False
+        try:
+            turn = await self._serving.engine.start(ask)
+        finally:
+            cancelled = self._starting.pop(ask.request_id)
+        if cancelled:
+            turn.stop("cancelled")
+        return turn
+
+    def _cancel(self, cancel: Cancel) -> None:
+        if cancel.turn_id is None and cancel.request_id in self._starting:
+            self._starting[cancel.request_id] = True
+        else:
+            self._find(cancel).stop("cancelled")
+
+    def _resume(self, resume: Resume) -> None:
         turn = self._find(resume)
         request_id = resume.request_id or turn.facts.request_id
         self._check_free(request_id)
-        try:
-            after = place_of(turn, resume.after)
-        except CursorExpired:
-            after = turn.log.head
-            frames = TurnFrames(request_id, turn.id, turn.log.epoch, resume.params)
-            shown = fold_snapshot(turn.log.read()).told(thoughts=resume.params.reasoning)
-            await self._say(frames.snapshot(after, shown))
-        self._follow(turn, request_id, after, resume.params)
+        self._follow(turn, request_id, resume.after, resume.params)
 
     @property
     def _who(self) -> Principal:
-        if self._principal is None:
+        if self._seat.principal is None:
             raise KeyMissing("This socket has not signed in.")
-        return self._principal
+        return self._seat.principal
 
     def _find(self, named: Cancel | Resume | Results) -> Turn:
         engine = self._serving.engine
@@ -191,28 +213,32 @@ class ChatSocket:
         )
 
     def _check_free(self, request_id: str) -> None:
-        if request_id in self._telling:
+        if self._is_running(request_id):
             raise RequestIdInUse(
                 f"The request {request_id!r} is running on this socket, and goes on. Choose another id for a new one."
             )
-        if len(self._telling) >= MAX_REQUESTS:
-            raise Overloaded(f"{MAX_REQUESTS} requests run on this socket, which is the limit.", retry_after=1)
+        if len(self._telling) + len(self._starting) >= MAX_REQUESTS:
+            raise TooManyAtOnce(f"{MAX_REQUESTS} requests run on this socket, which is the limit.", limit="requests")
 
-    def _follow(self, turn: Turn, request_id: str, after: int, params: Params) -> None:
+    def _is_running(self, request_id: str) -> bool:
+        return request_id in self._telling or request_id in self._starting
+
+    def _follow(self, turn: Turn, request_id: str, after: str | None, params: Params) -> None:
         self._asked.pop(request_id, None)
         self._asked[request_id] = turn.id
         if len(self._asked) > MAX_ASKED:
             del self._asked[next(iter(self._asked))]
         self._telling.begin(request_id, turn, after, TurnFrames(request_id, turn.id, turn.log.epoch, params))
 
-    def _encode_cut(self, error: SlowFollower, request_id: str) -> str:
-        return encode_error(error, None, rejected=request_id)
-
     async def _refuse(self, error: ParlanceError, request_id: str | None) -> None:
         """An error that ends no request. One that still runs must not be named as if it had ended."""
-        log.info("Refused a frame: %s", error.code)
-        running = request_id is not None and request_id in self._telling
+        self._serving.limits.refusals.tell(error, "a frame")
+        running = request_id is not None and self._is_running(request_id)
         await self._say(encode_error(error, None if running else request_id, rejected=request_id if running else None))
 
     async def _say(self, frame: str) -> None:
         await self._send({"type": "websocket.send", "text": frame})
+
+
+def _encode_cut(error: SlowFollower, request_id: str) -> str:
+    return encode_error(error, None, rejected=request_id)

@@ -2,11 +2,11 @@
 
 import msgspec
 
+from parlance.core.estimate import message_tokens
 from parlance.core.messages import Message
 from parlance.core.observers import TurnFacts
 from parlance.core.provider import Notice
 from parlance.core.requests import Request
-from parlance.engine.estimate import message_tokens
 from parlance.engine.prepare.preparer import Prepared
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from parlance.core.errors import ParlanceError
 from parlance.core.events import Event, StepEnded, ToolCalled, ToolReturned, TurnEnded
@@ -14,6 +15,7 @@ from parlance.core.snapshot import Snapshot
 from parlance.dialects.chat_request import Params
 from parlance.dialects.json_rpc.faults import encode_refusal
 from parlance.dialects.json_rpc.serve import TurnNotices, encode_notice, unanswered_calls
+from parlance.journal.memory import MemoryJournal
 from tests.golden.doors.tellings import EPOCH, TURN, Telling, tellings
 from tests.unit.dialects import told_turns
 
@@ -48,6 +50,21 @@ def test_any_content_comes_through_and_the_last_one_holds_the_whole_text(events:
     assert len(set(cursors)) == len(cursors)
 
 
+@given(told_turns.turns(), st.integers(0, 2_000), st.data())
+def test_of_a_turn_that_was_trimmed_the_last_one_holds_the_whole_text_too(
+    events: list[Event], window: int, data: st.DataObject
+) -> None:
+    place = data.draw(st.integers(0, len(events) - 1))
+    log = MemoryJournal(window).open(told_turns.TURN)
+    for event in events[:place]:
+        log.append([event])
+    notices = TurnNotices(SESSION, told_turns.TURN, Epoch("e"), Params())
+    numbered = [*log.numbered(), *enumerate(events[place:], place + 1)]
+    last = [notices.encode(number, event) for number, event in numbered][-1]
+    assert last is not None
+    assert json.loads(last) == tell(events)[-1]
+
+
 def test_only_the_clients_calls_without_a_result_are_unanswered() -> None:
     calls = [ToolCall(CallId(name), "f", "{}") for name in "abc"]
     events: list[Event] = [
@@ -57,7 +74,7 @@ def test_only_the_clients_calls_without_a_result_are_unanswered() -> None:
         ToolCalled(calls[2], "client"),
         ToolReturned(ToolResult(CallId("a"), "f", "x")),
     ]
-    assert unanswered_calls(events) == [(4, events[3])]
+    assert unanswered_calls(enumerate(events, 1)) == [(4, events[3])]
 
 
 def test_a_freeform_call_brings_its_text_as_input() -> None:

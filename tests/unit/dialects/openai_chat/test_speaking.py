@@ -252,3 +252,8 @@ def test_models_are_read_from_every_form_of_list(listed: bytes) -> None:
 
 def test_an_empty_list_of_models_is_one() -> None:
     assert LANGUAGE.decode_models(b'{"object":"list","data":null}') == ()
+
+
+def test_half_characters_beside_tools_do_not_stop_a_request() -> None:
+    encoded = encode(replace(request(message("user", "a\ud800")), tools=(ToolSpec("look"),)))
+    assert body(encoded)["messages"] == [{"role": "user", "content": "a\ufffd"}]

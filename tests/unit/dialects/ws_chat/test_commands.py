@@ -62,6 +62,11 @@ def test_a_cancel_names_its_turn_by_either_id() -> None:
     assert decode_command(frame(action="cancel", turn_id="t")) == Cancel(None, "t")
 
 
+def test_a_resume_without_a_payload_may_say_so_by_null() -> None:
+    resume = decode_command(frame(action="resume", turn_id="t", payload=None))
+    assert resume == decode_command(frame(action="resume", turn_id="t"))
+
+
 def test_a_resume_says_from_where() -> None:
     resume = decode_command(
         frame(action="resume", turn_id="t", request_id="r", after="e-3", payload={"params": {"reasoning": True}})

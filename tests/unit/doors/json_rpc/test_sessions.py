@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from parlance.core.errors import Overloaded, SessionNotFound
+from parlance.core.errors import SessionNotFound, TooManyAtOnce
 from parlance.core.ids import KeyId
 from parlance.core.principal import LOCAL_ADMIN, Principal
 from parlance.dialects.json_rpc.commands import Opening
@@ -52,7 +52,7 @@ async def test_sessions_that_are_in_use_are_not_given_up() -> None:
     sessions = Sessions(SessionLimits(per_principal=2))
     first, second = (sessions.create(LOCAL_ADMIN, Opening()) for _ in range(2))
     with sessions.visited(first, Ear()), sessions.visited(second, Ear()):
-        with pytest.raises(Overloaded, match="2 sessions of this key are in use") as refusal:
+        with pytest.raises(TooManyAtOnce, match="2 sessions of this key are in use") as refusal:
             sessions.create(LOCAL_ADMIN, Opening())
         assert refusal.value.retry_after == 1
         sessions.create(OTHER, Opening())

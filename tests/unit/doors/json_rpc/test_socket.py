@@ -138,11 +138,11 @@ async def test_more_turns_than_the_server_takes_are_refused_and_the_session_is_a
 
 
 @pytest.mark.requirement("json_rpc:limits:sessions")
-async def test_more_sessions_than_a_principal_may_use_are_503_with_a_time_to_wait() -> None:
+async def test_more_sessions_than_a_principal_may_use_are_429_with_a_time_to_wait() -> None:
     house = House(sessions=SessionLimits(per_principal=1))
     client = await opened(house)
     problem = await Exchange(house, "POST", "/create_session").problem()
-    assert (problem["status_code"], problem["code"], problem["retryable"]) == (503, "overloaded", True)
+    assert (problem["status_code"], problem["code"], problem["retryable"]) == (429, "too_many_at_once", True)
     assert problem["headers"]["retry-after"] == "1"
     await client.leave()
     await make_session(house)

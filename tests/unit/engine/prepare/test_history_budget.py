@@ -3,13 +3,13 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parlance.core.estimate import message_tokens
 from parlance.core.ids import CallId, MessageId
 from parlance.core.messages import Message, Role, system_message, user_message
 from parlance.core.parts import Text, ToolCall, ToolResult
 from parlance.core.provider import Notice
 from parlance.core.requests import Request
 from parlance.core.transcript import tool_message
-from parlance.engine.estimate import message_tokens
 from parlance.engine.prepare.history_budget import HistoryBudget, keep_within
 from tests.unit.engine.prepare.facts import FACTS
 

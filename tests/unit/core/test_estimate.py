@@ -2,11 +2,11 @@
 
 from msgspec import Raw
 
+from parlance.core.estimate import TOKENS_PER_MEDIA, estimate_usage, message_tokens, part_tokens
 from parlance.core.ids import CallId
 from parlance.core.messages import user_message
 from parlance.core.parts import File, Image, Inline, Kept, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, Url
 from parlance.core.requests import Request
-from parlance.engine.estimate import TOKENS_PER_MEDIA, estimate_usage, message_tokens, part_tokens
 
 
 def test_every_part_weighs_something() -> None:

@@ -15,15 +15,15 @@ TOKENS_PER_MEDIA = 1000
 def part_tokens(part: Part) -> int:
     match part:
         case ToolCall(name=name, arguments=arguments):
-            return _tokens(len(name) + len(arguments))
+            return estimate_tokens(len(name) + len(arguments))
         case ToolResult():
-            return _tokens(len(output_text(part)))
+            return estimate_tokens(len(output_text(part)))
         case Image() | File():
             return TOKENS_PER_MEDIA
         case Kept(data=data):
-            return _tokens(len(bytes(data)))
+            return estimate_tokens(len(bytes(data)))
         case prose:
-            return _tokens(len(prose.text))
+            return estimate_tokens(len(prose.text))
 
 
 def message_tokens(message: Message) -> int:
@@ -39,5 +39,5 @@ def estimate_usage(request: Request, shown: Iterable[Part]) -> Usage:
     )
 
 
-def _tokens(characters: int) -> int:
+def estimate_tokens(characters: int) -> int:
     return -(-characters // CHARACTERS_PER_TOKEN)

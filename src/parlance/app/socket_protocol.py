@@ -1,0 +1,104 @@
+"""WebSockets within bounds: what of unfinished messages is held, and how long a client may take nothing."""
+
+import asyncio
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+from websockets.http11 import Request
+
+from parlance.app.limited_config import limits_of
+from parlance.app.stall import Stall
+from parlance.core.errors import LimitReached
+from parlance.doors.limits import Held, Limits
+from parlance.doors.visit import INTAKE
+
+TRY_AGAIN_LATER = 1013
+
+LINGER = 1.0
+"""Seconds for which what comes behind a refusal is still read."""
+
+FRAGMENT = 64
+"""Bytes that a piece of a message takes beside what is in it: there may be any number of them, even empty ones."""
+
+
+class BoundedSocketProtocol(WebSocketsSansIOProtocol):
+    """Messages that are whole wait for nobody: reading stops until the door has taken them."""
+
+    _limits: Limits
+    _stall: Stall
+    _intake: Held
+    _place: Held
+    _pieces = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._limits = limits_of(self.config)
+        self._stall = Stall(self.transport, self._limits.options.stall)
+        self.close_timeout = min(self.close_timeout, self._limits.options.patience)
+        self._intake = self._limits.bytes.hold(amount=0)
+        self._place = self._limits.connections.hold()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._intake.release()
+        self._stall.end()
+        self._place.release()
+
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if not self.transport.is_closing():
+            self.scope[INTAKE] = self._intake  # type: ignore[literal-required] # a key of ours, for doors
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if not self.handshake_initiated:
+            # The library has refused the head, and the server does not look for that: nobody would be told.
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.transport.close()
+        if self.transport.is_closing() or self.close_sent:
+            self._intake.release()
+            return
+        begun = len(self.frames[0]) if self.frames else 0
+        try:
+            self._intake.resize(len(self.conn.reader.buffer) + begun + self._pieces)
+        except LimitReached as error:
+            self._refuse(error)
+
+    def _refuse(self, error: LimitReached) -> None:
+        """What still comes is passed over for a while: a client that is cut off while it sends never sees why."""
+        self._limits.refusals.count(error.limit)
+        self._intake.release()
+        self.conn.fail(TRY_AGAIN_LATER, error.code)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self.close_timer = self.loop.call_later(LINGER, self.transport.close)
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": TRY_AGAIN_LATER, "reason": error.code})
+
+    def handle_cont(self, event: Frame) -> None:
+        self._pieces += len(event.data) + FRAGMENT
+        super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        self._pieces = 0
+        super().send_receive_event_to_app()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stall.begin()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stall.end()
+        self._drop_if_closing()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._drop_if_closing()
+
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        self._drop_if_closing()
+
+    def _drop_if_closing(self) -> None:
+        if self.transport.is_closing():
+            self._stall.closing()
