@@ -48,6 +48,8 @@ def test_every_language_that_hosts_are_spoken_to_in_keeps_the_contract() -> None
 
 
 @pytest.mark.requirement("openai_chat:law")
+@pytest.mark.requirement("anthropic_messages:law")
+@pytest.mark.requirement("ollama:law")
 @each_language
 @given(step=steps())
 def test_a_step_comes_back_as_its_projection(spoken: Spoken, step: Step) -> None:
@@ -77,6 +79,8 @@ def test_a_recorded_answer_is_read_as_its_deltas(case: Transcript) -> None:
 
 
 @pytest.mark.requirement("openai_chat:request:round")
+@pytest.mark.requirement("anthropic_messages:request:round")
+@pytest.mark.requirement("ollama:request:round")
 @each_case
 def test_a_recorded_request_says_the_same_after_a_way_through_ours(case: Transcript) -> None:
     asked = SPOKEN[case.language].decode_request(case.request)
@@ -86,6 +90,7 @@ def test_a_recorded_request_says_the_same_after_a_way_through_ours(case: Transcr
 
 
 @pytest.mark.requirement("openai_chat:stream:truncated")
+@pytest.mark.requirement("ollama:stream:truncated")
 @each_case
 def test_a_cut_answer_is_whole_only_where_the_event_of_its_terminal_marker_is(case: Transcript) -> None:
     spoken, border = SPOKEN[case.language], _border(case)
@@ -93,7 +98,7 @@ def test_a_cut_answer_is_whole_only_where_the_event_of_its_terminal_marker_is(ca
     ends = list(accumulate(len(event) + len(border) for event in events))
     whole_from = next(
         (end for event, end in zip(events, ends, strict=True) if spoken.ends(event, case.quirks)),
-        len(case.response) + 1,
+        len(case.response) + 1 + len(border),
     )
     if spoken.language.framing == "ndjson":
         whole_from -= len(border)  # the last line of a body that ends cleanly counts without its end of line

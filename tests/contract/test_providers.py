@@ -20,7 +20,7 @@ from parlance.core.deltas import (
 )
 from parlance.core.errors import TruncatedAnswer, UpstreamError
 from parlance.core.messages import user_message
-from parlance.core.parts import ToolCall
+from parlance.core.parts import Family, ToolCall
 from parlance.core.provider import HostSpec, Provider
 from parlance.core.requests import Request, ToolSpec
 from parlance.net.egress import Egress
@@ -29,7 +29,7 @@ from parlance.providers.demo import Demo
 from parlance.testing.chaos import FaultAt, FaultyProvider
 from parlance.testing.provider import Act, ScriptedProvider, answering, calling
 from parlance.testing.reply import Reply, ScriptedCall
-from parlance.testing.script import Script
+from parlance.testing.script import Script, refusing
 from parlance.testing.upstream import ScriptedUpstream
 from parlance.testing.voices.openai_chat import encode_whole
 from tests.probes.leaks import LeakProbe
@@ -78,6 +78,25 @@ async def hosted_whole(case: str) -> AsyncIterator[Provider]:
         yield provider
 
 
+def hosted_in(family: Family) -> Making:
+    """A host that is spoken to in this language."""
+
+    @asynccontextmanager
+    async def speaking(case: str) -> AsyncIterator[Provider]:
+        calls = (ScriptedCall("now"), ScriptedCall("now", '{"zone":"UTC"}', "b"))
+        reply = Reply(text=(), calls=calls) if case == "call" else Reply()
+        script = refusing(500, "It broke.") if case == "fail" else Script(reply=reply, finish=case != "cut")
+        async with ScriptedUpstream(default=script) as upstream:
+            egress = Egress()
+            try:
+                spec = HostSpec(name="lab", family=family, base_url=upstream.base_url_of(family))
+                yield connect(spec, "key", egress=egress)
+            finally:
+                await egress.close()
+
+    return speaking
+
+
 @asynccontextmanager
 async def wrapped(case: str) -> AsyncIterator[Provider]:
     async with scripted(case) as provider:
@@ -89,6 +108,10 @@ PROVIDERS: dict[str, Making] = {
     "scripted": scripted,
     "host": hosted,
     "host that does not stream": hosted_whole,
+    "host that speaks ollama": hosted_in("ollama"),
+    "host that speaks gemini": hosted_in("gemini"),
+    "host that speaks anthropic_messages": hosted_in("anthropic_messages"),
+    "host that speaks openai_responses": hosted_in("openai_responses"),
     "wrapped": wrapped,
 }
 ASKS = {"text": "/words 3", "call": '/call now /call now {"zone":"UTC"}', "cut": "/cut 2", "fail": "/fail"}

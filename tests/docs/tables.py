@@ -18,9 +18,11 @@ from parlance.dialects.ollama.quirks import QUIRKS as OLLAMA_QUIRKS
 from parlance.dialects.openai_chat.quirks import QUIRKS
 from parlance.dialects.openai_responses.quirks import QUIRKS as RESPONSES_QUIRKS
 from parlance.providers import demo_script
-from parlance.providers.catalog import HOSTS, HostRow
+from parlance.providers.catalog import HOSTS, WITHOUT_ADDRESS, HostRow
 from parlance.providers.languages import LANGUAGES
 from parlance.telemetry.figures import FIGURES
+from tests.contract.journeys import SURVIVORS, survivors
+from tests.contract.languages import SPOKEN
 from tests.docs.meanings import ERRORS, EVENTS, SETTINGS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -130,12 +132,12 @@ def hosts_table() -> str:
 
 def tell_address(row: HostRow) -> str:
     if row.base_url is None:
-        return "none needed" if row.id == "demo" else "set `base_url`"
+        return "none needed" if row.family in WITHOUT_ADDRESS else "set `base_url`"
     return code(row.base_url)
 
 
 def tell_language(row: HostRow) -> str:
-    known = row.family in LANGUAGES or row.id == "demo"
+    known = row.family in LANGUAGES or row.family in WITHOUT_ADDRESS
     return code(row.family) if known else f"`{row.family}`: not spoken yet"
 
 
@@ -159,6 +161,17 @@ def metrics_table() -> str:
     return encode_table(("Metric", "Kind", "Labels", "Meaning"), rows)
 
 
+def journeys_table() -> str:
+    """What goes along when a conversation changes its provider."""
+    rows = []
+    for first in SPOKEN:
+        for then in SPOKEN:
+            kept = survivors(first, then)
+            lost = [name for name in SURVIVORS if name not in kept]
+            rows.append((code(first), code(then), ", ".join(kept), ", ".join(lost) or "–"))
+    return encode_table(("Answered by", "Goes on with", "Goes along", "Stays behind"), rows)
+
+
 TABLES: Mapping[str, Callable[[], str]] = {
     "demo": demo_table,
     "settings": settings_table,
@@ -169,4 +182,5 @@ TABLES: Mapping[str, Callable[[], str]] = {
     "quirks": quirks_table,
     "events": events_table,
     "metrics": metrics_table,
+    "journeys": journeys_table,
 }

@@ -121,11 +121,15 @@ async def test_streams_that_come_and_go_leave_nothing_behind(tmp_path: Path, lon
             "OPENAI_API_BASE_URL": upstream.base_url,
             "DEFAULT_MODEL": "openai/scripted-model",
             "LOG_LEVEL": "WARNING",
+            # Ended turns fill their room within the warm-up.
+            "PARLANCE_JOURNAL__LIVE_RETENTION": "120",
         }
         server = await stack.enter_async_context(started(tmp_path, lab))
         probe = LeakProbe(server.pid)
         # Its pool would make cancels wait for answers to end.
-        async with httpx.AsyncClient(base_url=server.address, limits=NO_LIMITS, trust_env=False, verify=False) as http:
+        async with httpx.AsyncClient(
+            base_url=server.address, limits=NO_LIMITS, timeout=60, trust_env=False, verify=False
+        ) as http:
             samples = await keep_coming(churn, Client(server, http), server.pid)
         await probe.settled()
         if long_run:

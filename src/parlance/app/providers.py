@@ -8,7 +8,7 @@ from parlance.config.default_provider import DEMO, DefaultProvider, choose_defau
 from parlance.config.sections.providers import ProviderSettings
 from parlance.config.settings import Settings
 from parlance.core.errors import NoProvider
-from parlance.core.provider import HostSpec, Provider
+from parlance.core.provider import HostSpec, Provider, PythonObject
 from parlance.engine.prepare.provider_defaults import Defaults
 from parlance.net.egress import Egress
 from parlance.providers.catalog import HOSTS, HostSetup, find_host, join_host
@@ -86,6 +86,7 @@ def _spec(name: str, provider: ProviderSettings) -> HostSpec:
         headers=tuple((header, secret.get_secret_value()) for header, secret in provider.headers.items()),
         proxy=provider.proxy.get_secret_value() if provider.proxy else None,
         ca_file=str(provider.ca_file) if provider.ca_file else None,
+        made_by=PythonObject(str(provider.file), provider.object) if provider.file else None,
         connect=deadlines.connect,
         first=deadlines.first,
         idle=deadlines.idle,

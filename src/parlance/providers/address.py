@@ -13,8 +13,8 @@ _VERSION = re.compile(r"/v\d+\w*(/|$)")
 class Address:
     """The URLs of one host. `NoProvider` for a base URL that is none.
 
-    A base URL without a version may be meant as it stands or want `/v1`: it is `open` until one of them was answered
-    otherwise than with 404. A query of the base URL stays behind every path.
+    A base URL without a version that is not `exact` may be meant as it stands or want `/v1`: it is `open` until one of
+    them was answered otherwise than with 404. A query of the base URL stays behind every path.
     """
 
     def __init__(self, spec: HostSpec) -> None:
@@ -27,7 +27,7 @@ class Address:
         self._base = base.rstrip("/")
         self._query = question + query
         self._urls: dict[str, URL] = {}
-        self.open = not self._query and _VERSION.search(self._base) is None
+        self.open = not spec.exact and not self._query and _VERSION.search(self._base) is None
 
     def url(self, path: str) -> URL:
         url = self._urls.get(path)

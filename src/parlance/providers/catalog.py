@@ -8,7 +8,10 @@ from msgspec import Struct
 
 from parlance.core.errors import NoProvider
 from parlance.core.parts import Family
-from parlance.core.provider import Deadlines, HostSpec
+from parlance.core.provider import Alternative, Deadlines, HostSpec, PythonObject
+
+WITHOUT_ADDRESS = frozenset({"demo", "langchain"})
+"""Families that are no hosts on a network."""
 
 LOADING = 600.0
 """Seconds to the first delta at a local host: it may have to load the model."""
@@ -19,7 +22,10 @@ class HostRow(Struct, frozen=True, kw_only=True):
 
     `key_variables` are the environment's names for its key, the usual one first. `quirks`: what it does otherwise, in
     the words of its language. `default_model` None: the first that it lists. `local`: it runs on the operator's own
-    machine; `probe`: it is looked for there.
+    machine; `probe`: it is looked for there. `endings`: what operators write behind its address that is no part of it,
+    since it has other APIs, too.
+    `price_list`: what the price library calls it; None where its prices are not public, or there are none.
+    `alternative`: a path, and the row that holds instead where an address without a version answers it.
     """
 
     id: str
@@ -33,6 +39,9 @@ class HostRow(Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     local: bool = False
     probe: bool = False
+    price_list: str | None = None
+    endings: tuple[str, ...] = ()
+    alternative: tuple[str, str] | None = None
 
 
 class HostSetup(Struct, frozen=True, kw_only=True):
@@ -44,6 +53,7 @@ class HostSetup(Struct, frozen=True, kw_only=True):
     headers: tuple[tuple[str, str], ...] = ()
     proxy: str | None = None
     ca_file: str | None = None
+    made_by: PythonObject | None = None
     connect: float = 5.0
     first: float | None = None
     idle: float = 60.0
@@ -53,19 +63,37 @@ class HostSetup(Struct, frozen=True, kw_only=True):
 # Quirks that come together. What most servers share is asked of those, too, that we know nothing of.
 _OPENAI = frozenset({"strict_fields"})
 _WIDELY = frozenset({"max_tokens_field", "no_allowed_tools"})
+# The version in which every model takes what it ever took; a quirk asks for the newer one.
+_ANTHROPIC_VERSION = (("anthropic-version", "2023-06-01"),)
 
 HOSTS: tuple[HostRow, ...] = (
     HostRow(
         id="openai",
         title="OpenAI",
+        price_list="openai",
         base_url="https://api.openai.com/v1",
         key_variables=("OPENAI_API_KEY",),
         default_model="gpt-4o-mini",
         quirks=_OPENAI,
     ),
     HostRow(
+        id="openai_responses",
+        title="OpenAI, by its responses API",
+        price_list="openai",
+        base_url="https://api.openai.com/v1",
+        default_model="gpt-5.4-mini",
+        family="openai_responses",
+    ),
+    HostRow(
+        id="open_responses",
+        title="any server that speaks Open Responses",
+        family="openai_responses",
+        quirks=frozenset({"no_encrypted_reasoning"}),
+    ),
+    HostRow(
         id="azure_openai",
         title="Azure OpenAI",
+        price_list="azure",
         key_variables=("AZURE_OPENAI_API_KEY",),
         key_header="api-key",
         quirks=_OPENAI,
@@ -73,16 +101,36 @@ HOSTS: tuple[HostRow, ...] = (
     HostRow(
         id="anthropic",
         title="Anthropic",
+        price_list="anthropic",
         base_url="https://api.anthropic.com/v1",
         key_variables=("ANTHROPIC_API_KEY",),
-        default_model="claude-sonnet-4-5",
+        default_model="claude-sonnet-5-5",
         family="anthropic_messages",
         key_header="x-api-key",
-        headers=(("anthropic-version", "2023-06-01"),),
+        headers=_ANTHROPIC_VERSION,
+    ),
+    HostRow(
+        id="anthropic_2026_10_21",
+        title="Anthropic, in its API's version 2026-10-21",
+        price_list="anthropic",
+        base_url="https://api.anthropic.com/v1",
+        default_model="claude-sonnet-5-5",
+        family="anthropic_messages",
+        quirks=frozenset({"version_2026_10_21"}),
+        key_header="x-api-key",
+        headers=_ANTHROPIC_VERSION,
+    ),
+    HostRow(
+        id="anthropic_compatible",
+        title="any server that speaks Anthropic's API",
+        family="anthropic_messages",
+        key_header="x-api-key",
+        headers=_ANTHROPIC_VERSION,
     ),
     HostRow(
         id="gemini",
         title="Google Gemini",
+        price_list="google",
         base_url="https://generativelanguage.googleapis.com/v1beta",
         key_variables=("GEMINI_API_KEY", "GOOGLE_API_KEY"),
         default_model="gemini-flash-latest",
@@ -92,6 +140,7 @@ HOSTS: tuple[HostRow, ...] = (
     HostRow(
         id="deepseek",
         title="DeepSeek",
+        price_list="deepseek",
         base_url="https://api.deepseek.com/v1",
         key_variables=("DEEPSEEK_API_KEY",),
         default_model="deepseek-chat",
@@ -100,6 +149,7 @@ HOSTS: tuple[HostRow, ...] = (
     HostRow(
         id="openrouter",
         title="OpenRouter",
+        price_list="openrouter",
         base_url="https://openrouter.ai/api/v1",
         key_variables=("OPENROUTER_API_KEY",),
         default_model="openrouter/auto",
@@ -108,6 +158,7 @@ HOSTS: tuple[HostRow, ...] = (
     HostRow(
         id="groq",
         title="Groq",
+        price_list="groq",
         base_url="https://api.groq.com/openai/v1",
         key_variables=("GROQ_API_KEY",),
         default_model="llama-3.3-70b-versatile",
@@ -116,6 +167,7 @@ HOSTS: tuple[HostRow, ...] = (
     HostRow(
         id="mistral",
         title="Mistral",
+        price_list="mistral",
         base_url="https://api.mistral.ai/v1",
         key_variables=("MISTRAL_API_KEY",),
         default_model="mistral-large-latest",
@@ -124,6 +176,7 @@ HOSTS: tuple[HostRow, ...] = (
     HostRow(
         id="xai",
         title="xAI",
+        price_list="x-ai",
         base_url="https://api.x.ai/v1",
         key_variables=("XAI_API_KEY",),
         default_model="grok-4",
@@ -132,6 +185,7 @@ HOSTS: tuple[HostRow, ...] = (
     HostRow(
         id="together",
         title="Together",
+        price_list="together",
         base_url="https://api.together.xyz/v1",
         key_variables=("TOGETHER_API_KEY",),
         default_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
@@ -140,6 +194,7 @@ HOSTS: tuple[HostRow, ...] = (
     HostRow(
         id="fireworks",
         title="Fireworks",
+        price_list="fireworks",
         base_url="https://api.fireworks.ai/inference/v1",
         key_variables=("FIREWORKS_API_KEY",),
         default_model="accounts/fireworks/models/llama-v3p3-70b-instruct",
@@ -148,10 +203,12 @@ HOSTS: tuple[HostRow, ...] = (
     HostRow(
         id="ollama",
         title="Ollama",
-        base_url="http://127.0.0.1:11434/v1",
+        base_url="http://127.0.0.1:11434",
+        family="ollama",
+        quirks=frozenset({"think_tags"}),
         local=True,
         probe=True,
-        quirks=_WIDELY | {"end_without_finish"},
+        endings=("/v1", "/api"),
     ),
     HostRow(
         id="lm_studio", title="LM Studio", base_url="http://127.0.0.1:1234/v1", local=True, probe=True, quirks=_WIDELY
@@ -161,8 +218,15 @@ HOSTS: tuple[HostRow, ...] = (
     ),
     HostRow(id="vllm", title="vLLM", base_url="http://127.0.0.1:8000/v1", local=True, probe=True, quirks=_WIDELY),
     HostRow(id="openai_compatible", title="any server that speaks OpenAI's API", quirks=_WIDELY),
-    HostRow(id="local", title="a local server that speaks OpenAI's API", local=True, quirks=_WIDELY),
+    HostRow(
+        id="local",
+        title="a local server that speaks OpenAI's API, or Ollama's own",
+        local=True,
+        quirks=_WIDELY,
+        alternative=("api/version", "ollama"),
+    ),
     HostRow(id="private", title="a private cloud that speaks OpenAI's API", quirks=_WIDELY),
+    HostRow(id="langchain", title="a LangChain chat model from a file of yours", family="langchain"),
     HostRow(id="demo", title="Parlance's own offline demonstration", family="demo", default_model="demo"),
 )
 
@@ -184,9 +248,12 @@ def join_host(name: str, row: HostRow, setup: HostSetup) -> HostSpec:
 
     A server on this machine counts as local whatever its row is called: it may have to load a model first, too.
     """
-    base_url = setup.base_url or row.base_url
-    if base_url is None and row.family != "demo":
+    base_url = _without_ending(setup.base_url or row.base_url, row.endings)
+    if base_url is None and row.family not in WITHOUT_ADDRESS:
         raise NoProvider(f"The provider {name!r} has no address. Set its `base_url` to that of {row.title}.")
+    models = setup.models
+    if setup.made_by is not None and not models:
+        models = (setup.model or setup.made_by.name,)
     local = row.local or _is_on_this_machine(base_url)
     first = setup.first if setup.first is not None else (LOADING if local else Deadlines().first)
     return HostSpec(
@@ -195,14 +262,32 @@ def join_host(name: str, row: HostRow, setup: HostSetup) -> HostSpec:
         base_url=base_url or "",
         key_header=row.key_header,
         headers=row.headers + setup.headers,
-        models=setup.models,
-        default_model=setup.model or (setup.models[0] if setup.models else row.default_model),
+        models=models,
+        default_model=setup.model or (models[0] if models else row.default_model),
         quirks=row.quirks,
         deadlines=Deadlines(connect=setup.connect, first=first, idle=setup.idle, total=setup.total),
         proxy=setup.proxy,
         ca_file=setup.ca_file,
         local=local,
+        price_list=row.price_list,
+        exact=bool(row.endings),
+        alternative=_alternative(name, row, setup),
+        made_by=setup.made_by,
     )
+
+
+def _alternative(name: str, row: HostRow, setup: HostSetup) -> Alternative | None:
+    """None where the address says its language by its version."""
+    if row.alternative is None or (setup.base_url or "").rstrip("/").endswith("/v1"):
+        return None
+    path, other = row.alternative
+    return Alternative(path, join_host(name, _BY_ID[other], setup))
+
+
+def _without_ending(base_url: str | None, endings: tuple[str, ...]) -> str | None:
+    bare = (base_url or "").rstrip("/")
+    ending = next((one for one in endings if bare.endswith(one)), None)
+    return base_url if ending is None else bare.removesuffix(ending)
 
 
 def _is_on_this_machine(base_url: str | None) -> bool:

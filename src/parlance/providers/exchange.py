@@ -8,7 +8,7 @@ import aiohttp
 import msgspec
 
 from parlance.core.deltas import Began, Delta, Finished, Noted
-from parlance.core.errors import HostFailed, TruncatedAnswer, UpstreamError
+from parlance.core.errors import HostFailed, HostTimeout, TruncatedAnswer, UpstreamError
 from parlance.core.parts import Family
 from parlance.core.provider import Speaker
 from parlance.net.egress import hang_up
@@ -67,6 +67,8 @@ class Exchange:
             self._watchdog.since = self._now()
             try:
                 data = await self._content.readany()
+            except HostTimeout:
+                break
             except (aiohttp.ClientError, OSError, RuntimeError) as error:
                 deltas = self._end_broken(error)
             else:
@@ -76,7 +78,7 @@ class Exchange:
                 self._take_note(deltas)
                 return deltas
         if self._error is not None:
-            raise self._error
+            return self._end_silent(self._error)
         await self._drain()
         return []
 
@@ -107,6 +109,18 @@ class Exchange:
         except UpstreamError as error:
             self._error = error
             return deltas
+
+    def _end_silent(self, error: UpstreamError) -> list[Delta]:
+        """The host was given up. An answer whose finish had arrived is whole all the same; anything else raises."""
+        if self._ended or not isinstance(error, HostTimeout):
+            raise error
+        self._ended = True
+        try:
+            deltas = self._speaker.close()
+        except UpstreamError:
+            raise error from None
+        self._error = None
+        return deltas
 
     def _end_broken(self, error: Exception) -> list[Delta]:
         """The connection broke. An answer whose finish had arrived is whole all the same."""

@@ -6,11 +6,12 @@ from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
 import aiohttp
+import msgspec
 
 from parlance.core.deltas import Delta, Noted
 from parlance.core.errors import HostUnreachable, NoProvider, UpstreamError
 from parlance.core.parts import Family
-from parlance.core.provider import EncodedRequest, HostAnswer, HostSpec, Language
+from parlance.core.provider import Deadlines, EncodedRequest, HostAnswer, HostSpec, Language, Windowed
 from parlance.core.requests import Request
 from parlance.net.egress import MAX_ANSWER, MAX_ERROR, Egress, Way, read_answer
 from parlance.net.framing import FrameReader
@@ -19,13 +20,12 @@ from parlance.net.sse import SseReader
 from parlance.providers.address import Address
 from parlance.providers.exchange import Beginning, Exchange
 from parlance.providers.failures import failure_of, not_an_answer
+from parlance.providers.model_list import ModelList
 from parlance.providers.watchdog import Watchdog, timeout_of
+from parlance.providers.windows import Windows
 
 LIST_SECONDS: Final = 5.0
 """How long a host may take to list its models, and how much of `connect` and `first` that leaves."""
-
-LIST_FRESH: Final = 60.0
-"""Seconds for which a list of models is not asked for again."""
 
 _STREAMS = {
     "text/event-stream": "sse",
@@ -60,9 +60,10 @@ class Host:
         self._egress = egress
         self._address = Address(spec)
         self._way = Way(host=spec.name, connect=spec.deadlines.connect, proxy=spec.proxy, ca_file=spec.ca_file)
-        self._headers = _headers(spec, key)
+        self._headers = headers_of(spec, key)
         self._log = logging.getLogger(f"parlance.providers.{spec.name}")
-        self._listed: tuple[float, tuple[str, ...]] | None = None
+        self._models = ModelList(self._ask_models)
+        self._windows = Windows(language, self._ask, self._log) if isinstance(language, Windowed) else None
 
     @property
     def name(self) -> str:
@@ -74,14 +75,15 @@ class Host:
 
     async def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
         spec, begun = self._spec, asyncio.get_running_loop().time()
-        encoded = self._language.encode_request(request, host=spec.name, quirks=spec.quirks)
+        encoded = await self._encode(request)
         self._log.debug("Asking for %s, with %d bytes", request.model, len(encoded.body))
-        response = await self._post(encoded)
+        deadlines = _within(spec.deadlines, request.timeout)
+        response = await self._post(encoded, deadlines)
         self._log.debug("Answered with status %d", response.status)
         upstream_id = next((response.headers[name] for name in _UPSTREAM_IDS if name in response.headers), None)
         notices = [Noted(notice.code, notice.message) for notice in encoded.notices]
         beginning = Beginning(spec.name, self.family, upstream_id, notices)
-        exchange = self._exchange(response, begun)
+        exchange = self._exchange(response, deadlines, begun)
         try:
             if deltas := await self._whole(response):
                 yield beginning.put_before(deltas)
@@ -96,18 +98,29 @@ class Host:
             exchange.close()
 
     async def list_models(self) -> Sequence[str]:
-        if self._spec.models:
-            return self._spec.models
-        now = asyncio.get_running_loop().time()
-        if self._listed is None or now >= self._listed[0] + LIST_FRESH:
-            self._listed = now, await self._ask_models()
-        return self._listed[1]
+        return self._spec.models or await self._models.get()
 
     async def close(self) -> None:
         """Nothing of its own to close: its connections are the egress's."""
 
-    async def _post(self, encoded: EncodedRequest) -> aiohttp.ClientResponse:
-        deadlines = self._spec.deadlines
+    async def _encode(self, request: Request) -> EncodedRequest:
+        if self._windows is not None:
+            request = await self._windows.fit(request)
+        encoded = self._language.encode_request(request, host=self.name, quirks=self._spec.quirks)
+        if self._windows is not None:
+            self._windows.keep(request.model, encoded)
+        return encoded
+
+    async def _ask(self, question: EncodedRequest) -> HostAnswer:
+        """A small answer, whole."""
+        url = self._address.url(question.path)
+        response = await self._egress.post(url, question.body, headers=self._headers, way=self._way)
+        try:
+            return await read_answer(response, host=self.name)
+        finally:
+            response.close()
+
+    async def _post(self, encoded: EncodedRequest, deadlines: Deadlines) -> aiohttp.ClientResponse:
         try:
             async with asyncio.timeout(min(deadlines.first, deadlines.total)):
                 return await self._send(encoded)
@@ -138,9 +151,9 @@ class Host:
             self._address.settle(versioned=True)
         return found
 
-    def _exchange(self, response: aiohttp.ClientResponse, begun: float) -> Exchange:
+    def _exchange(self, response: aiohttp.ClientResponse, deadlines: Deadlines, begun: float) -> Exchange:
         speaker = self._language.speaker(host=self.name, quirks=self._spec.quirks)
-        watchdog = Watchdog(self.name, self._spec.deadlines, begun)
+        watchdog = Watchdog(self.name, deadlines, begun)
         exchange = Exchange(response, reader=self._reader(response), speaker=speaker, watchdog=watchdog, host=self.name)
         watchdog.bite = exchange.give_up
         return exchange
@@ -201,7 +214,14 @@ class Host:
         return error
 
 
-def _headers(spec: HostSpec, key: str | None) -> dict[str, str]:
+def _within(deadlines: Deadlines, timeout: float | None) -> Deadlines:
+    """The host's deadlines, and no more than the caller gives."""
+    if timeout is None or timeout >= deadlines.total:
+        return deadlines
+    return msgspec.structs.replace(deadlines, total=timeout)
+
+
+def headers_of(spec: HostSpec, key: str | None) -> dict[str, str]:
     headers = {"content-type": "application/json", "accept-encoding": "identity"}
     headers.update({name.lower(): value for name, value in spec.headers})
     if key:

@@ -5,11 +5,17 @@ from yarl import URL
 
 from parlance.core.errors import NoProvider
 from parlance.core.provider import Deadlines
-from parlance.providers.catalog import HOSTS, LOADING, HostRow, HostSetup, find_host, host_of_key_variable, join_host
+from parlance.providers.catalog import (
+    HOSTS,
+    LOADING,
+    WITHOUT_ADDRESS,
+    HostRow,
+    HostSetup,
+    find_host,
+    host_of_key_variable,
+    join_host,
+)
 from parlance.providers.languages import LANGUAGES
-
-LATER = {"anthropic_messages", "gemini"}
-"""Languages that rows may name although they are not spoken yet."""
 
 
 @pytest.mark.parametrize("row", HOSTS, ids=lambda row: row.id)
@@ -22,7 +28,7 @@ def test_each_row_is_sound(row: HostRow) -> None:
         assert url.scheme == ("http" if row.local else "https")
         assert not row.base_url.endswith("/")
     language = LANGUAGES.get(row.family)
-    assert language is not None or row.family in LATER | {"demo"}
+    assert language is not None or row.family in WITHOUT_ADDRESS
     assert language is None or row.quirks <= language.quirks
 
 
@@ -78,3 +84,12 @@ def test_a_row_without_an_address_needs_one() -> None:
     with pytest.raises(NoProvider, match="'lab' has no address"):
         join_host("lab", row, HostSetup())
     assert join_host("lab", row, HostSetup(base_url="http://lab/v1")).base_url == "http://lab/v1"
+
+
+@pytest.mark.parametrize("ending", ["", "/", "/v1", "/v1/", "/api", "/api/"])
+def test_a_host_with_several_apis_is_found_by_the_address_of_any_of_them(ending: str) -> None:
+    row = find_host("ollama")
+    assert row is not None
+    spec = join_host("box", row, HostSetup(base_url=f"http://box:11434/behind{ending}"))
+    assert spec.base_url.rstrip("/") == "http://box:11434/behind"
+    assert (spec.family, spec.exact, join_host("box", row, HostSetup()).exact) == ("ollama", True, True)

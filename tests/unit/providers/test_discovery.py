@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from parlance.net.egress import Egress
-from parlance.providers.catalog import HostRow
+from parlance.providers.catalog import HostRow, find_host
 from parlance.providers.discovery import discover
 from parlance.testing.script import Script
 from parlance.testing.silent_port import SilentPort
@@ -53,3 +53,12 @@ async def test_who_does_not_answer_in_time_is_left_out(leak_probe: LeakProbe) ->
     async with SilentPort() as silent, ScriptedUpstream() as upstream:
         rows = row_at("silent", silent.base_url), row_at("a", upstream.base_url)
         assert await found(*rows, seconds=0.3) == ["a"]
+
+
+async def test_a_server_of_ollama_is_found_by_its_own_language(leak_probe: LeakProbe) -> None:
+    ollama = find_host("ollama")
+    assert ollama is not None
+    async with ScriptedUpstream() as upstream:
+        row = replace(ollama, base_url=upstream.base_url_of("ollama"))
+        assert await found(row) == ["ollama"]
+        assert [request.path for request in upstream.requests] == ["/api/tags", "/"]

@@ -316,8 +316,8 @@ async def test_what_can_never_work_is_refused_before_anything_is_sent() -> None:
             Host(spec_at(base_url), language, None, egress=egress)
     with pytest.raises(NoProvider, match="characters"):
         Host(spec_at("http://x/v1"), language, "a\r\nb", egress=egress)
-    with pytest.raises(NoProvider, match="speaks gemini, which this version"):
-        connect(spec_at("http://x/v1", family="gemini"), None, egress=egress)
+    with pytest.raises(NoProvider, match="speaks telepathy, which this version"):
+        connect(spec_at("http://x/v1", family="telepathy"), None, egress=egress)
 
 
 async def test_a_key_is_told_by_no_representation(upstream: ScriptedUpstream) -> None:

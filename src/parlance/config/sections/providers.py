@@ -41,7 +41,8 @@ class RequestSettings(Section):
 
 
 class ProviderSettings(Section):
-    """`host` is a row of the catalogue. `off` is the reason why this provider is not to be used."""
+    """`host` is a row of the catalogue. `off` is the reason why this provider is not to be used. `file` is Python code
+    of the operator's, `object` a name in it: where models are made by a library in this process."""
 
     host: Id
     base_url: HttpAddress | None = None
@@ -51,6 +52,8 @@ class ProviderSettings(Section):
     headers: NamedMapOf[HeaderSecret] = Field(default_factory=empty_map)
     proxy: SecretStr | None = None
     ca_file: Path | None = None
+    file: Path | None = None
+    object: Name = "make_model"
     deadlines: DeadlineSettings = DeadlineSettings()
     max_retries: Retries = 2
     retry_delay: RetryDelay = 0.5

@@ -1,0 +1,1 @@
+"""Anthropic's messages, spoken to hosts and served to clients."""

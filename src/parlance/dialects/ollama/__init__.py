@@ -1,0 +1,1 @@
+"""Ollama's own chat language: lines of JSON at `/api/chat`."""

@@ -1,0 +1,1 @@
+"""OpenAI's responses, in both directions. Nothing to import here."""

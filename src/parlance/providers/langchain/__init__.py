@@ -1,0 +1,1 @@
+"""LangChain's chat models as providers. LangChain itself is never imported here: the operator's file does that."""
