@@ -22,7 +22,9 @@ settings.register_profile(
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
-        "--long", action="store_true", help="loads and generated cases at their full size: hours, not seconds"
+        "--long",
+        action="store_true",
+        help="loads and generated cases at their full size: up to half an hour each, with -o faulthandler_timeout=2400",
     )
 
 

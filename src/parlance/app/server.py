@@ -21,7 +21,7 @@ from parlance.engine.engine import Engine
 log = logging.getLogger(__name__)
 
 BACKLOG = 4096
-FLUSH = 2
+FLUSH = 1
 """Seconds that connections have to take the last of what was said, once all turns have ended."""
 
 POLL = 0.1
@@ -41,8 +41,10 @@ which is counted: a flood of requests must not become one of lines.
 
 _HANDSHAKE_REFUSED = '%s - "WebSocket %s" %d'
 
-GC_THRESHOLD = 10_000
-"""Allocations between collections: streams make many small objects and hardly any cycles."""
+GC_THRESHOLDS = (10_000, 20, 20)
+"""Allocations between collections of the youngest objects, and how many of those between collections of older ones.
+Streams make many small objects and hardly any cycles.
+"""
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -69,7 +71,7 @@ async def serve(settings: Settings, listener: socket.socket, greet: Callable[[Ap
         )
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.freeze()
-        gc.set_threshold(GC_THRESHOLD, 50, 50)
+        gc.set_threshold(*GC_THRESHOLDS)
         await server.serve(sockets=[listener])
     finally:
         logs.close()

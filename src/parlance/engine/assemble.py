@@ -99,6 +99,8 @@ class Assembler:
                     events.append(TextGrew(grown.number, text))
                     continue
             self._take(delta, events)
+        for opened in self._open.values():
+            opened.tidy()
         return events
 
     def close(self) -> list[Event]:

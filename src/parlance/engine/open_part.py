@@ -16,11 +16,17 @@ from parlance.core.events import (
 )
 from parlance.core.parts import Annotation, Kept, Part, Reasoning, Refusal, Signature, Text, ToolCall
 
+PIECES = 1_000
+"""That an open part keeps one by one."""
+
 
 class OpenPart:
-    """`what` is the part as it was opened, without its prose: that is in `growth`, joined once, at the end."""
+    """`what` is the part as it was opened, without its prose: that is in `growth`, joined at the end.
 
-    __slots__ = ("_signature", "_whole", "annotations", "growth", "implicit", "number", "runner", "what")
+    Whoever adds to `growth` itself calls `tidy` now and then: many pieces weigh several times what is in them.
+    """
+
+    __slots__ = ("_signature", "_tidied", "_whole", "annotations", "growth", "implicit", "number", "runner", "what")
 
     def __init__(self, number: int, part: Part, *, implicit: bool, runner: Runner | None = None) -> None:
         self.number = number
@@ -28,6 +34,7 @@ class OpenPart:
         self.implicit = implicit
         self.runner = runner
         self.growth: list[str] = []
+        self._tidied: list[str] = []
         self.annotations: list[Annotation] = list(part.annotations) if isinstance(part, Text) else []
         self._whole = part
         self._signature: Signature | None = None
@@ -47,6 +54,11 @@ class OpenPart:
             case _:
                 return TextGrew(self.number, text)
 
+    def tidy(self) -> None:
+        if len(self.growth) > PIECES:
+            self._tidied.append("".join(self.growth))
+            self.growth.clear()
+
     def show_content(self) -> list[Event]:
         """What the part already held when it was opened, as growth."""
         content = _content(self._whole)
@@ -64,7 +76,7 @@ class OpenPart:
         if type(whole) is not type(self.what):
             return [self._contradiction()]
         self._adopt(whole)
-        shown, content = "".join(self.growth), clean(_content(whole))
+        shown, content = self._grown(), clean(_content(whole))
         if not content.startswith(shown):
             return [self._contradiction()] if content else []
         return [self.grow(content[len(shown) :])] if len(content) > len(shown) else []
@@ -86,8 +98,11 @@ class OpenPart:
             "part_contradicted", f"Part {self.number} came again with other content; what was shown first stands."
         )
 
+    def _grown(self) -> str:
+        return "".join((*self._tidied, *self.growth))
+
     def _closed(self) -> Part:
-        grown = "".join(self.growth)
+        grown = self._grown()
         match self.what:
             case Text(signature=signed):
                 return Text(grown, tuple(self.annotations), self._signature or signed, self.what.cache)

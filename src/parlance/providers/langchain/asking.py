@@ -6,7 +6,6 @@ from typing import Final, cast
 import msgspec
 from msgspec import Struct
 
-from parlance.core.json import JsonObject
 from parlance.core.messages import Message
 from parlance.core.parts import Family, Reasoning, ToolCall
 from parlance.core.provider import Notice
@@ -18,14 +17,16 @@ from parlance.providers.langchain.model_file import ChatModel, read_parameters
 
 FAMILY: Final[Family] = "langchain"
 
+Json = dict[str, object]
+
 _QUIRKS: Final = frozenset({STRICT_FIELDS, NO_ALLOWED_TOOLS})
 
 
 class Asking(Struct, frozen=True):
     """`messages` and `tools` in OpenAI's form; `tool_choice` in LangChain's words."""
 
-    messages: Sequence[JsonObject]
-    tools: Sequence[JsonObject]
+    messages: Sequence[Json]
+    tools: Sequence[Json]
     tool_choice: str | None
     stop: list[str] | None
     notices: tuple[Notice, ...]
@@ -40,9 +41,9 @@ class Asking(Struct, frozen=True):
 
 
 class _Body(Struct):
-    messages: list[JsonObject]
-    tools: list[JsonObject] = []
-    tool_choice: JsonObject | str | None = None
+    messages: list[Json]
+    tools: list[Json] = []
+    tool_choice: Json | str | None = None
 
 
 def encode_asking(request: Request, *, host: str, takes: frozenset[str]) -> Asking:
@@ -87,7 +88,7 @@ def _choice(request: Request, body: _Body) -> str | None:
     return "any" if body.tool_choice == "required" else None
 
 
-def _return_thoughts(encoded: list[JsonObject], messages: Sequence[Message]) -> None:
+def _return_thoughts(encoded: list[Json], messages: Sequence[Message]) -> None:
     """Models that sign what they think want it back with their calls: the blocks as they gave them."""
     thoughts = {
         str(part.id): blocks
@@ -97,15 +98,15 @@ def _return_thoughts(encoded: list[JsonObject], messages: Sequence[Message]) -> 
         if isinstance(part, ToolCall)
     }
     for message in encoded:
-        calls = cast(list[JsonObject], message.get("tool_calls") or [])
+        calls = cast(list[Json], message.get("tool_calls") or [])
         blocks = thoughts.get(str(calls[0].get("id")), []) if calls else []
         if blocks:
             text = message.get("content")
-            said: list[JsonObject] = [{"type": "text", "text": text}] if isinstance(text, str) and text else []
+            said: list[Json] = [{"type": "text", "text": text}] if isinstance(text, str) and text else []
             message["content"] = [*blocks, *said]
 
 
-def _signed(message: Message) -> list[JsonObject]:
+def _signed(message: Message) -> list[Json]:
     return [
         decode_thought(part)
         for part in message.parts
@@ -119,8 +120,8 @@ def encode_thought(block: Mapping[str, object]) -> str:
     return msgspec.json.encode(kept).decode()
 
 
-def decode_thought(part: Reasoning) -> JsonObject:
-    block = msgspec.json.decode(part.signature.value if part.signature else "{}", type=JsonObject)
+def decode_thought(part: Reasoning) -> Json:
+    block = msgspec.json.decode(part.signature.value if part.signature else "{}", type=dict[str, object])
     field = str(block.get("type"))
     return {**block, field: part.text} if field in TEXT_FIELDS else block
 
