@@ -101,7 +101,7 @@ class Turn:
         """To the log, and to those who watch; growth only to the log."""
         self.log.append(events)
         for event in events:
-            if not isinstance(event, GROWTH):
+            if type(event) not in GROWTH:
                 self._show(event)
 
     def _show(self, event: Event) -> None:

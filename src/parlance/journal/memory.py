@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 
 from parlance.core.errors import CursorExpired, SlowFollower
-from parlance.core.events import Event, TurnEnded
+from parlance.core.events import Event, TextGrew, TurnEnded
 from parlance.core.ids import Epoch, TurnId, new_epoch
 from parlance.core.journal import Batch, Cursor, Readership
 from parlance.journal.sizes import EVENT_SIZE, carried, characters
@@ -81,11 +81,13 @@ class MemoryLog:
             return
         if self.ended:
             raise RuntimeError(f"Turn {self.turn} has ended: {type(events[0]).__name__} comes too late.")
-        self._events.extend(events)
-        self._carried += carried(events)
-        self.ended = type(events[-1]) is TurnEnded
+        last = events[-1]
+        self._events += events
+        # Nearly always it is one piece of text.
+        self._carried += len(last.text) if len(events) == 1 and type(last) is TextGrew else carried(events)
+        self.ended = type(last) is TurnEnded
         # A copy, since one that is cut leaves; of nearly always one follower.
-        for follower in [*self._followers]:
+        for follower in tuple(self._followers):
             follower.told(events)
         if len(self._events) * EVENT_SIZE + self._carried > self._trim_at:
             self._trim()
@@ -170,7 +172,7 @@ class MemoryFollower:
 
     async def __anext__(self) -> Batch:
         log = self._log
-        while not self._closed and not self._cut and self._position == log.head:
+        while self._position == log.head and not self._closed and not self._cut:
             if log.ended:
                 self.close()
                 break

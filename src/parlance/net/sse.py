@@ -31,6 +31,19 @@ class SseReader:
         self._clean = True  # nothing of an event but the unfinished line is held
 
     def feed(self, data: bytes) -> list[Frame]:
+        # Nearly always one read brings one event of one line, and nothing is left of what came before.
+        if (
+            self._clean
+            and data[-2:] == b"\n\n"
+            and data[:6] == b"data: "
+            and self._begun
+            and not self._line
+            and data.find(b"\n") == len(data) - 2
+            and b"\r" not in data
+            and not self._after_cr
+            and len(data) <= self._max_event
+        ):
+            return [(data[6:-2], "")]
         if not self._begun:
             data = self._skip_bom(data)
         if self._clean and not self._after_cr:

@@ -81,6 +81,7 @@ HOSTS: tuple[HostRow, ...] = (
         title="OpenAI, by its responses API",
         price_list="openai",
         base_url="https://api.openai.com/v1",
+        key_variables=("OPENAI_API_KEY",),
         default_model="gpt-5.4-mini",
         family="openai_responses",
     ),
@@ -114,6 +115,7 @@ HOSTS: tuple[HostRow, ...] = (
         title="Anthropic, in its API's version 2026-10-21",
         price_list="anthropic",
         base_url="https://api.anthropic.com/v1",
+        key_variables=("ANTHROPIC_API_KEY",),
         default_model="claude-sonnet-5-5",
         family="anthropic_messages",
         quirks=frozenset({"version_2026_10_21"}),
@@ -143,7 +145,7 @@ HOSTS: tuple[HostRow, ...] = (
         price_list="deepseek",
         base_url="https://api.deepseek.com/v1",
         key_variables=("DEEPSEEK_API_KEY",),
-        default_model="deepseek-chat",
+        default_model="deepseek-flash",
         quirks=_WIDELY | {"text_only"},
     ),
     HostRow(
@@ -161,7 +163,7 @@ HOSTS: tuple[HostRow, ...] = (
         price_list="groq",
         base_url="https://api.groq.com/openai/v1",
         key_variables=("GROQ_API_KEY",),
-        default_model="llama-3.3-70b-versatile",
+        default_model="openai/gpt-oss-120b",
         quirks=frozenset({"strict_fields", "no_allowed_tools"}),
     ),
     HostRow(
@@ -179,16 +181,16 @@ HOSTS: tuple[HostRow, ...] = (
         price_list="x-ai",
         base_url="https://api.x.ai/v1",
         key_variables=("XAI_API_KEY",),
-        default_model="grok-4",
+        default_model="grok-4.3",
         quirks=frozenset({"no_allowed_tools"}),
     ),
     HostRow(
         id="together",
         title="Together",
         price_list="together",
-        base_url="https://api.together.xyz/v1",
+        base_url="https://api.together.ai/v1",
         key_variables=("TOGETHER_API_KEY",),
-        default_model="meta-llama/Llama-3.3-70B-Instruct-Turbo",
+        default_model="openai/gpt-oss-120b",
         quirks=_WIDELY,
     ),
     HostRow(
@@ -197,7 +199,7 @@ HOSTS: tuple[HostRow, ...] = (
         price_list="fireworks",
         base_url="https://api.fireworks.ai/inference/v1",
         key_variables=("FIREWORKS_API_KEY",),
-        default_model="accounts/fireworks/models/llama-v3p3-70b-instruct",
+        default_model="accounts/fireworks/models/gpt-oss-120b",
         quirks=_WIDELY,
     ),
     HostRow(
@@ -231,7 +233,8 @@ HOSTS: tuple[HostRow, ...] = (
 )
 
 _BY_ID: Mapping[str, HostRow] = {row.id: row for row in HOSTS}
-_BY_KEY_VARIABLE: Mapping[str, HostRow] = {name: row for row in HOSTS for name in row.key_variables}
+# Of several APIs of one host the upper row is meant by its key alone.
+_BY_KEY_VARIABLE: Mapping[str, HostRow] = {name: row for row in reversed(HOSTS) for name in row.key_variables}
 
 
 def find_host(id: str) -> HostRow | None:

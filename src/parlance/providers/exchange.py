@@ -75,7 +75,8 @@ class Exchange:
                 deltas = self._decode(self._reader.feed(data)) if data else self._end()
             if deltas:
                 self._watchdog.since = 0.0
-                self._take_note(deltas)
+                if not self._shown or type(deltas[-1]) is Finished:
+                    self._take_note(deltas)
                 return deltas
         if self._error is not None:
             return self._end_silent(self._error)
@@ -95,6 +96,8 @@ class Exchange:
         deltas: list[Delta] = []
         feed = self._speaker.feed
         try:
+            if len(frames) == 1:
+                return feed(*frames[0])
             for data, event in frames:
                 deltas += feed(data, event)
         except UpstreamError as error:

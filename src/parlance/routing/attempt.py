@@ -48,6 +48,10 @@ class Watch:
 
     def take(self, batch: Sequence[Delta], notes: Sequence[Noted] = ()) -> Sequence[Delta]:
         """What may be passed on now, behind `notes`; nothing as long as there is no content."""
+        if self.shown and len(batch) == 1 and type(grown := batch[0]) is TextDelta:
+            # Nearly all batches are one piece of text.
+            self._characters += len(grown.text)
+            return batch
         for delta in batch:
             kind = type(delta)
             if kind in _GROWTH:

@@ -86,7 +86,7 @@ class TurnLines:
                 lines.append(b'{"delta":%b%b%d"}\n' % (_encode(event.text), text_end, number))
             else:
                 lines += self._lines(number, event)
-        return _keep_lines_whole(b"".join(lines))
+        return _keep_lines_whole(lines[0] if len(lines) == 1 else b"".join(lines))
 
     def terminator(self, number: int, ended: TurnEnded) -> bytes:
         """The last line again, for who resumes behind it: it is framing, and the client must see it to know the end."""
@@ -152,6 +152,8 @@ def _line(line: Line) -> bytes:
 
 def _keep_lines_whole(lines: bytes) -> bytes:
     """JSON lets these three stand as they are, but to many clients (httpx's `iter_lines`, for one) each ends a line."""
+    if lines.isascii():
+        return lines
     if b"\xe2\x80" in lines or b"\xc2\x85" in lines:
         for mark, escape in ((b"\xe2\x80\xa8", rb"\u2028"), (b"\xe2\x80\xa9", rb"\u2029"), (b"\xc2\x85", rb"\u0085")):
             lines = lines.replace(mark, escape)

@@ -49,11 +49,12 @@ class LangChain:
         notices = [Noted(notice.code, notice.message) for notice in asking.notices]
         beginning = Beginning(self.name, FAMILY, None, notices)
         listener, begun = Listener(), False
-        async for batch in self._chunks(request, asking):
-            deltas = [delta for chunk in batch for delta in listener.feed(chunk)]
-            if deltas:
-                yield deltas if begun else beginning.put_before(deltas)
-                begun = True
+        async with aclosing(self._chunks(request, asking)) as batches:
+            async for batch in batches:
+                deltas = [delta for chunk in batch for delta in listener.feed(chunk)]
+                if deltas:
+                    yield deltas if begun else beginning.put_before(deltas)
+                    begun = True
         deltas = listener.close()
         yield deltas if begun else beginning.put_before(deltas)
 

@@ -21,7 +21,7 @@ LEAVE_SECONDS: Final = 1.0
 
 
 class _End(Struct, frozen=True):
-    error: BaseException | None = None
+    error: Exception | None = None
 
 
 class _Loop(asyncio.SelectorEventLoop):
@@ -97,15 +97,16 @@ class _Pump(Generic[T]):
         self._there = there
 
     async def run(self) -> None:
-        error: BaseException | None = None
+        error: Exception | None = None
         try:
             async with closing(self._source()) as items:
                 async for item in items:
                     await self._hand(item)
         except asyncio.CancelledError:
             raise
-        except BaseException as raised:  # also what would end the thread: the caller is told, and the others go on
-            error = raised
+        except BaseException as raised:
+            # Also what would end the thread, or this process: the caller is told, and all others go on.
+            error = raised if isinstance(raised, Exception) else RuntimeError(type(raised).__name__)
         await self._hand(_End(error))
 
     async def _hand(self, item: T | _End) -> None:
