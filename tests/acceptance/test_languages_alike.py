@@ -46,6 +46,9 @@ TURNS: dict[str, list[Script]] = {
 UNSAYABLE = {("ollama", "filtered")}
 """What a language has no word for, so that its hosts can't say it."""
 
+HELD = {"openai_chat": 3, "openai_responses": 6, "anthropic_messages": 4, "gemini": 2, "ollama": 2}
+"""Events of a stream after which some of its text has been said, and not all."""
+
 Digest = list[tuple[str, object]]
 
 
@@ -176,3 +179,20 @@ async def test_every_language_and_both_doors_tell_the_same(house: House, turn: s
 
 def test_no_language_is_left_out() -> None:
     assert set(HOSTS) == set(VOICES)
+
+
+@pytest.mark.parametrize("family", HOSTS)
+async def test_a_cancel_closes_the_socket_of_every_kind_of_host(house: House, family: str) -> None:
+    house.upstream.begin()
+    house.upstream.plan(Script(reply=Reply(text=("Hel", "lo")), hold_after=HELD[family]))
+    async with (
+        open_client(house.server) as client,
+        begun(client, "Hi", model=f"{family}/scripted-model") as answer,
+    ):
+        await answer.until("delta")
+        cancelled = (await client.post(f"/chat/{answer.turn_id}/cancel")).json()
+        await answer.rest()
+    await house.upstream.hung_up(-1)
+    assert cancelled["status"] == "cancelled"
+    assert answer.lines[-1]["status"] == "cancelled"
+    assert answer.lines[-1]["usage"]["estimated"]

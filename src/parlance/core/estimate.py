@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import msgspec
+
 from parlance.core.messages import Message
 from parlance.core.parts import File, Image, Kept, Part, ToolCall, ToolResult, output_text
 from parlance.core.requests import Request
@@ -35,6 +37,20 @@ def estimate_usage(request: Request, shown: Iterable[Part]) -> Usage:
     return Usage(
         input=sum(message_tokens(message) for message in request.messages),
         output=sum(part_tokens(part) for part in shown),
+        estimated=True,
+    )
+
+
+def usage_of_cut(reported: Usage | None, estimated: Usage) -> Usage:
+    """For a call that was cut after its host had counted some of it: the input it said, and never less output than what
+    was shown.
+    """
+    if reported is None:
+        return estimated
+    return msgspec.structs.replace(
+        reported,
+        input=estimated.input if reported.input is None else reported.input,
+        output=max(reported.output or 0, estimated.output or 0),
         estimated=True,
     )
 

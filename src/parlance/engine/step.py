@@ -3,7 +3,7 @@
 from contextlib import aclosing
 
 from parlance.core.errors import TruncatedAnswer
-from parlance.core.estimate import estimate_usage
+from parlance.core.estimate import estimate_usage, usage_of_cut
 from parlance.core.ids import new_message_id
 from parlance.core.messages import Message, Origin
 from parlance.core.parts import ToolCall
@@ -35,8 +35,8 @@ async def run_step(turn: Turn, request: Request) -> Message:
             raise TruncatedAnswer(f"{provider.name} stopped without saying that it had finished.", host=provider.name)
     finally:
         turn.tell(assembler.close())
-        if assembler.finish is None and assembler.usage is None and assembler.parts:
-            assembler.usage = estimate_usage(request, assembler.parts)
+        if assembler.finish is None and assembler.parts:
+            assembler.usage = usage_of_cut(assembler.usage, estimate_usage(request, assembler.parts))
         turn.tell(assembler.end(message_id))
         turn.next_step = assembler.step + 1
         turn.next_part = assembler.next_part

@@ -2,11 +2,12 @@
 
 from msgspec import Raw
 
-from parlance.core.estimate import TOKENS_PER_MEDIA, estimate_usage, message_tokens, part_tokens
+from parlance.core.estimate import TOKENS_PER_MEDIA, estimate_usage, message_tokens, part_tokens, usage_of_cut
 from parlance.core.ids import CallId
 from parlance.core.messages import user_message
 from parlance.core.parts import File, Image, Inline, Kept, Part, Reasoning, Refusal, Text, ToolCall, ToolResult, Url
 from parlance.core.requests import Request
+from parlance.core.usage import Usage
 
 
 def test_every_part_weighs_something() -> None:
@@ -35,3 +36,12 @@ def test_a_guess_is_marked_as_one() -> None:
     usage = estimate_usage(Request("fast", (user_message("x" * 40),)), [Text("x" * 8)])
     assert usage.estimated
     assert (usage.input, usage.output) == (14, 2)
+
+
+def test_what_a_host_counted_before_the_cut_is_kept_and_never_less_than_was_shown() -> None:
+    guess = Usage(input=14, output=2, estimated=True)
+    assert usage_of_cut(None, guess) == guess
+    assert usage_of_cut(Usage(input=20, output=1, cached=5), guess) == Usage(
+        input=20, output=2, cached=5, estimated=True
+    )
+    assert usage_of_cut(Usage(output=9), guess) == Usage(input=14, output=9, estimated=True)
