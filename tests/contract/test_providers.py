@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 
 import pytest
+from langchain_core.messages import AIMessageChunk
 
 from parlance.core.deltas import (
     ArgumentsDelta,
@@ -21,11 +22,13 @@ from parlance.core.deltas import (
 from parlance.core.errors import TruncatedAnswer, UpstreamError
 from parlance.core.messages import user_message
 from parlance.core.parts import Family, ToolCall
-from parlance.core.provider import HostSpec, Provider
+from parlance.core.provider import HostSpec, Provider, PythonObject
 from parlance.core.requests import Request, ToolSpec
 from parlance.net.egress import Egress
 from parlance.providers.connect import connect
 from parlance.providers.demo import Demo
+from parlance.providers.langchain.model_file import ModelMaker
+from parlance.providers.langchain.provider import LangChain
 from parlance.testing.chaos import FaultAt, FaultyProvider
 from parlance.testing.provider import Act, ScriptedProvider, answering, calling
 from parlance.testing.reply import Reply, ScriptedCall
@@ -33,6 +36,7 @@ from parlance.testing.script import Script, refusing
 from parlance.testing.upstream import ScriptedUpstream
 from parlance.testing.voices.openai_chat import encode_whole
 from tests.probes.leaks import LeakProbe
+from tests.unit.providers.langchain_models import Scripted
 
 Making = Callable[[str], AbstractAsyncContextManager[Provider]]
 """Makes a provider that answers with `text`, calls a tool (`call`), breaks off (`cut`) or fails (`fail`)."""
@@ -103,6 +107,27 @@ async def wrapped(case: str) -> AsyncIterator[Provider]:
         yield FaultyProvider(provider, 10**6, RuntimeError("never"))
 
 
+@asynccontextmanager
+async def langchain(case: str) -> AsyncIterator[Provider]:
+    """Of another thread: what a cancel does there, only that thread knows."""
+    chunks: dict[str, list[AIMessageChunk | Exception]] = {
+        "text": [AIMessageChunk(content=text) for text in ("Hello", " there", "!")],
+        "call": [
+            AIMessageChunk(content="", tool_calls=[{"name": "now", "args": {}, "id": "a"}]),
+            AIMessageChunk(content="", tool_calls=[{"name": "now", "args": {"zone": "UTC"}, "id": "b"}]),
+        ],
+        "cut": [AIMessageChunk(content="Hello"), ConnectionResetError()],
+        "fail": [RuntimeError("It broke.")],
+    }
+    where = PythonObject("models.py", "make_model")
+    spec = HostSpec("mine", "langchain", "", models=("m",), made_by=where)
+    provider = LangChain(spec, ModelMaker(Scripted(script=chunks[case]), where, "mine"))
+    try:
+        yield provider
+    finally:
+        await provider.close()
+
+
 PROVIDERS: dict[str, Making] = {
     "demo": demo,
     "scripted": scripted,
@@ -112,6 +137,7 @@ PROVIDERS: dict[str, Making] = {
     "host that speaks gemini": hosted_in("gemini"),
     "host that speaks anthropic_messages": hosted_in("anthropic_messages"),
     "host that speaks openai_responses": hosted_in("openai_responses"),
+    "langchain": langchain,
     "wrapped": wrapped,
 }
 ASKS = {"text": "/words 3", "call": '/call now /call now {"zone":"UTC"}', "cut": "/cut 2", "fail": "/fail"}

@@ -22,6 +22,8 @@ SETTINGS: Mapping[str, str] = {
     "providers.*.headers.*": "Further headers to send.",
     "providers.*.proxy": "HTTP proxy to go through. The environment's proxies are not used.",
     "providers.*.ca_file": "File with certificates to trust for this host.",
+    "providers.*.file": "Python file of yours that makes the models, for `host: langchain`. It is run.",
+    "providers.*.object": "Name in that file: a chat model, or a function or class that makes one.",
     "providers.*.deadlines.connect": "Seconds until the connection stands, TLS included.",
     "providers.*.deadlines.first": "Seconds until the first piece of the answer. Unset: 60, or 600 for a local host.",
     "providers.*.deadlines.idle": "Seconds between two pieces of the answer.",

@@ -106,8 +106,8 @@ def name_tool_servers(merged: Merged) -> None:
 def open_local_default(merged: Merged) -> None:
     """A host of this machine needs nothing but to be named as the default."""
     asked = merged.get("models", "default_provider")
-    if asked is not None and asked.value in LOCAL_HOSTS:
-        merged.fill(Entry(("providers", str(asked.value), "host"), asked.value, asked.source.implying()))
+    if asked is not None and isinstance(asked.value, str) and asked.value in LOCAL_HOSTS:
+        merged.fill(Entry(("providers", asked.value, "host"), asked.value, asked.source.implying()))
 
 
 def name_hosts(reading: Reading) -> None:

@@ -146,7 +146,8 @@ HOSTS: tuple[HostRow, ...] = (
         base_url="https://api.deepseek.com/v1",
         key_variables=("DEEPSEEK_API_KEY",),
         default_model="deepseek-flash",
-        quirks=_WIDELY | {"text_only"},
+        # It thinks unasked, and then refuses histories in which a call lacks the thoughts that led to it.
+        quirks=_WIDELY | {"send_reasoning_back"},
     ),
     HostRow(
         id="openrouter",

@@ -191,10 +191,11 @@ async def test_usage_is_the_sum_of_the_steps_and_a_cut_one_is_estimated() -> Non
     assert total.input == 100 + guessed.input
 
 
-async def test_a_cut_step_whose_usage_was_told_is_not_guessed() -> None:
-    told = Usage(input=7, output=1)
-    provider = ScriptedProvider([*BEGUN, [UsageReported(told)], TruncatedAnswer("cut")])
-    assert ending(await Stage(provider).play()).usage == told
+async def test_a_cut_step_keeps_what_its_host_had_counted_and_guesses_the_rest() -> None:
+    provider = ScriptedProvider([*BEGUN, [UsageReported(Usage(input=7, output=1))], TruncatedAnswer("cut")])
+    usage = ending(await Stage(provider).play()).usage
+    assert usage is not None
+    assert (usage.input, usage.estimated) == (7, True)
 
 
 async def test_a_whole_answer_whose_usage_was_not_told_has_none() -> None:

@@ -5,6 +5,7 @@ from yarl import URL
 
 from parlance.core.errors import NoProvider
 from parlance.core.provider import Deadlines
+from parlance.core.usage import Usage
 from parlance.providers.catalog import (
     HOSTS,
     LOADING,
@@ -16,6 +17,7 @@ from parlance.providers.catalog import (
     join_host,
 )
 from parlance.providers.languages import LANGUAGES
+from parlance.routing.prices import ListPrices
 
 
 @pytest.mark.parametrize("row", HOSTS, ids=lambda row: row.id)
@@ -32,12 +34,13 @@ def test_each_row_is_sound(row: HostRow) -> None:
     assert language is None or row.quirks <= language.quirks
 
 
-def test_ids_and_key_variables_name_one_host_each() -> None:
+def test_ids_name_one_row_each_and_a_key_variable_one_address() -> None:
     assert len({row.id for row in HOSTS}) == len(HOSTS)
-    variables = [name for row in HOSTS for name in row.key_variables]
-    assert len(set(variables)) == len(variables)
     for row in HOSTS:
-        assert all(host_of_key_variable(name) is row for name in row.key_variables)
+        for name in row.key_variables:
+            meant = host_of_key_variable(name)
+            assert meant is not None
+            assert meant.base_url == row.base_url, "a key goes to one address only"
     assert host_of_key_variable("SOMEBODY_ELSES_KEY") is None
     assert find_host("nobody") is None
 
@@ -93,3 +96,14 @@ def test_a_host_with_several_apis_is_found_by_the_address_of_any_of_them(ending:
     spec = join_host("box", row, HostSetup(base_url=f"http://box:11434/behind{ending}"))
     assert spec.base_url.rstrip("/") == "http://box:11434/behind"
     assert (spec.family, spec.exact, join_host("box", row, HostSetup()).exact) == ("ollama", True, True)
+
+
+ANYONE = frozenset({"openrouter/auto"})
+"""Names that stand for whatever model the host chooses: their price is not known before."""
+
+
+def test_every_default_model_has_a_public_price() -> None:
+    priced = [row for row in HOSTS if row.price_list and row.default_model and row.default_model not in ANYONE]
+    prices = ListPrices({}, {row.id: row.price_list for row in priced if row.price_list})
+    unknown = [row.id for row in priced if prices.cost(row.id, row.default_model or "", Usage(1, 1)) is None]
+    assert unknown == []

@@ -59,7 +59,8 @@ def _merge(first: WireMessage, second: WireMessage) -> None:
         first.content = "\n\n".join(text for text in (first.content, second.content) if text) or None
     first.tool_calls = second.tool_calls
     first.reasoning_details = [*(first.reasoning_details or []), *(second.reasoning_details or [])] or None
-    first.reasoning_content = "\n\n".join(filter(None, (first.reasoning_content, second.reasoning_content))) or None
+    thoughts = [text for text in (first.reasoning_content, second.reasoning_content) if text is not None]
+    first.reasoning_content = "\n\n".join(filter(None, thoughts)) if thoughts else None
     first.extra_content = second.extra_content or first.extra_content
 
 
@@ -88,9 +89,10 @@ def _assistant(message: Message, to: Listener) -> WireMessage:
     encoded = WireMessage("assistant", "".join(part.text for part in texts) or None)
     encoded.tool_calls = [encode_call(call, to, back=back) for call in calls] or None
     encoded.reasoning_details = encode_thoughts(message.parts, to, back=back) or None
-    if back and quirk.SEND_REASONING_BACK in to.quirks:
-        thoughts = [part.text for part in message.parts if isinstance(part, Reasoning)]
-        encoded.reasoning_content = "".join(thoughts) or None
+    if quirk.SEND_REASONING_BACK in to.quirks:
+        thoughts = [part.text for part in message.parts if back and isinstance(part, Reasoning)]
+        # Such a host wants the field with every call: empty where there were no thoughts, or somebody else's.
+        encoded.reasoning_content = "".join(thoughts) or ("" if calls else None)
     _sign(encoded, texts, to, back=back)
     return encoded
 

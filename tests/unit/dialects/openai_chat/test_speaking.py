@@ -136,6 +136,8 @@ def test_reasoning_goes_back_only_to_hosts_that_want_it() -> None:
     answer = message("assistant", Reasoning("hm"), "so", origin=ORIGIN)
     assert messages(answer) == [{"role": "assistant", "content": "so"}]
     assert messages(answer, quirks=["send_reasoning_back"])[0]["reasoning_content"] == "hm"
+    called = replace(answer, parts=(ToolCall(CallId("c"), "now", "{}"),))
+    assert messages(called, quirks=["send_reasoning_back"])[0]["reasoning_content"] == ""
 
 
 def test_a_refusal_is_told_as_text_which_every_host_reads() -> None:
