@@ -60,36 +60,35 @@ class MemoryLog:
         self.turn = turn
         self.epoch = epoch
         self.ended = False
+        self.head = 0
         self._window = window
         self._trim_at = window
         self._trimmed = TrimmedEvents()
-        self._carried = 0
+        self._weight = 0
         self._events: list[Event] = []
-        self._followers: set[MemoryFollower] = set()
+        # Never changed but replaced, since one that is told may leave.
+        self._followers: tuple[MemoryFollower, ...] = ()
         self._readers = readers
 
     @property
-    def head(self) -> int:
-        return self._trimmed.end + len(self._events)
-
-    @property
     def size(self) -> int:
-        return len(self._events) * EVENT_SIZE + self._carried + self._trimmed.size
+        return self._weight + self._trimmed.size
 
     def append(self, events: Sequence[Event]) -> None:
         if not events:
             return
         if self.ended:
             raise RuntimeError(f"Turn {self.turn} has ended: {type(events[0]).__name__} comes too late.")
-        last = events[-1]
+        count, last = len(events), events[-1]
         self._events += events
+        self.head += count
         # Nearly always it is one piece of text.
-        self._carried += len(last.text) if len(events) == 1 and type(last) is TextGrew else carried(events)
+        text = len(last.text) if count == 1 and type(last) is TextGrew else carried(events)
+        self._weight += count * EVENT_SIZE + text
         self.ended = type(last) is TurnEnded
-        # A copy, since one that is cut leaves; of nearly always one follower.
-        for follower in tuple(self._followers):
+        for follower in self._followers:
             follower.told(events)
-        if len(self._events) * EVENT_SIZE + self._carried > self._trim_at:
+        if self._weight > self._trim_at:
             self._trim()
 
     def read(self, after: int = 0) -> Sequence[Event]:
@@ -103,12 +102,12 @@ class MemoryLog:
     def follow(self, after: int = 0) -> "MemoryFollower":
         self.check(Cursor(self.epoch, after))
         follower = MemoryFollower(self, after)
-        self._followers.add(follower)
+        self._followers = (*self._followers, follower)
         self._readers.followers.add(follower)
         return follower
 
     def forget(self, follower: "MemoryFollower") -> None:
-        self._followers.discard(follower)
+        self._followers = tuple(one for one in self._followers if one is not follower)
         self._readers.followers.discard(follower)
 
     def cut(self, follower: "MemoryFollower") -> None:
@@ -128,17 +127,15 @@ class MemoryLog:
         return cursor.number
 
     def _trim(self) -> None:
-        size = len(self._events) * EVENT_SIZE + self._carried
         taken = min((follower.position for follower in self._followers), default=self.head)
         # One that began in what is trimmed already may still stand there.
-        count = oldest(self._events, size - self._window // 2, max(0, taken - self._trimmed.end))
+        count = oldest(self._events, self._weight - self._window // 2, max(0, taken - self._trimmed.end))
         events = self._events[:count]
         del self._events[:count]
         self._trimmed.take(events)
-        self._carried -= carried(events)
+        self._weight -= len(events) * EVENT_SIZE + carried(events)
         # Where followers hold it up, it is tried again when as much has come again.
-        left = len(self._events) * EVENT_SIZE + self._carried
-        self._trim_at = max(self._window, left + self._window // 2)
+        self._trim_at = max(self._window, self._weight + self._window // 2)
 
 
 class MemoryFollower:
@@ -188,9 +185,9 @@ class MemoryFollower:
             )
         if self._closed:
             raise StopAsyncIteration
-        events = log.read(self._position)
         first = self._position + 1
-        self._position += len(events)
+        events = log.read(self._position)
+        self._position = log.head
         self._behind = self._behind_characters = 0
         return Batch(first, events)
 

@@ -29,21 +29,24 @@ class SseReader:
         self._event = ""
         self._bare: list[bytes] = []  # lines of JSON outside of any field
         self._clean = True  # nothing of an event but the unfinished line is held
+        self._plain = False  # nothing at all is held, and the stream has begun
 
     def feed(self, data: bytes) -> list[Frame]:
         # Nearly always one read brings one event of one line, and nothing is left of what came before.
         if (
-            self._clean
-            and data[-2:] == b"\n\n"
-            and data[:6] == b"data: "
-            and self._begun
-            and not self._line
-            and data.find(b"\n") == len(data) - 2
+            self._plain
+            and data.startswith(b"data: ")
+            and data.endswith(b"\n\n")
+            and data.count(b"\n") == 2
             and b"\r" not in data
-            and not self._after_cr
             and len(data) <= self._max_event
         ):
             return [(data[6:-2], "")]
+        frames = self._feed(data)
+        self._plain = self._begun and self._clean and not self._line and not self._after_cr
+        return frames
+
+    def _feed(self, data: bytes) -> list[Frame]:
         if not self._begun:
             data = self._skip_bom(data)
         if self._clean and not self._after_cr:
