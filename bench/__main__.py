@@ -28,7 +28,7 @@ def main() -> int:
     machine = f"{page.describe_machine()} {_rounds(plan)}"
     tables = {
         "targets": f"{machine}\n\n{encode_report(plan, findings)}",
-        "stages": stages.encode_stages(stages.measure()),
+        "stages": f"{stages.encode_stages(stages.measure())}\n{stages.encode_languages(stages.measure_languages())}",
     }
     print(*tables.values(), sep="\n")
     failures = failures_of(findings)

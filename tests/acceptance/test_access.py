@@ -146,9 +146,9 @@ async def test_a_socket_may_bring_its_key_in_its_first_frame(keyed: ServerProces
 @pytest.mark.parametrize(
     ("frame", "code"),
     [
-        ({"action": "auth", "payload": {"key": "wrong-key-0123456789"}}, "key_invalid"),
+        ({"action": "auth", "payload": {"key": "wrong-key-0123456789"}, "request_id": "r"}, "key_invalid"),
         ({"action": "chat", "payload": {"text": "Hello"}, "request_id": "r"}, "key_missing"),
-        ({"action": "auth"}, "invalid_request"),
+        ({"action": "auth", "request_id": "r"}, "invalid_request"),
         ("nonsense", "invalid_json"),
     ],
 )
@@ -159,6 +159,7 @@ async def test_any_other_first_frame_ends_the_connection(
         await chat.send(frame)
         refusal = await chat.frame()
         assert (refusal["status"], refusal["code"]) == ("error", code)
+        assert refusal["request_id"] == (frame["request_id"] if isinstance(frame, dict) else None)
         assert await chat.closed() == 1008
     assert not upstream.requests
 

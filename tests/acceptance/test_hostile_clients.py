@@ -174,6 +174,28 @@ async def test_who_never_reads_is_dropped_and_its_turn_goes_on(
         await until_held(client, sockets=0, connections=1)
 
 
+@pytest.mark.requirement("ws_chat:bad_input:size")
+async def test_who_sends_a_message_too_large_to_its_end_is_told_why_it_was_not_taken(
+    server: ServerProcess, client: httpx.AsyncClient
+) -> None:
+    async with raw(server.port) as wordy:
+        assert " 101 " in await wordy.shake_hands("/ws/chat")
+        wordy.frame(b"x" * 8_000_000)
+        async with asyncio.timeout(DEADLINE):
+            await wordy.writer.drain()
+        assert (await wordy.closed())[0] == 1009
+
+
+@pytest.mark.requirement("ws_chat:bad_input:not_utf8")
+async def test_what_is_no_text_costs_no_lines_of_an_error(server: ServerProcess, client: httpx.AsyncClient) -> None:
+    before = len(server.log_lines)
+    async with raw(server.port) as strange:
+        assert " 101 " in await strange.shake_hands("/ws/chat")
+        strange.frame(b"\xff\xfe")
+        assert (await strange.closed())[0] == 1007
+    assert not [line for line in server.log_lines[before:] if '"error"' in line]
+
+
 @pytest.mark.requirement("server:hostile:no_http")
 async def test_what_is_no_http_costs_no_lines(server: ServerProcess, client: httpx.AsyncClient) -> None:
     before, counted = len(server.log_lines), await refused(client, "bad_http")

@@ -10,6 +10,7 @@ from bench.processes import Cores
 from bench.report import encode_report, lines_of, ratios
 from bench.rounds import TARGETS, Findings, Plan, Round, failures_of, run
 from bench.wires import wire_of
+from parlance.providers.languages import LANGUAGES
 
 TINY = Plan(
     rounds=1,
@@ -45,6 +46,15 @@ def test_every_stage_has_its_cost() -> None:
     measured = stages.measure(answers=1)
     assert all(0 < cost < math.inf for stage in measured for cost in (stage.alone, stage.together))
     assert all(stage.name in stages.encode_stages(measured) for stage in measured)
+
+
+def test_hosts_of_every_language_have_their_costs() -> None:
+    measured = stages.measure_languages(answers=1)
+    assert [cost.family for cost in measured] == list(LANGUAGES)
+    assert all(0 < cost < math.inf for each in measured for cost in (each.read, each.speak, each.assemble, each.tell))
+    table = stages.encode_languages(measured)
+    row = next(row for row in table.splitlines() if stages.YARDSTICK in row.split("|")[1])
+    assert row.rstrip("| ").endswith("1.00")
 
 
 def reading(events: float, *, failures: int = 0, busy: float = 0.0) -> Reading:

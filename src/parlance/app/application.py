@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Router
 from parlance import __version__
 from parlance.app.access import open_gate
 from parlance.app.open_files import connections_within
-from parlance.app.providers import Providers, defaults_of, open_providers
+from parlance.app.providers import Providers, open_providers
 from parlance.app.routing import named_models, open_models, open_prices
 from parlance.app.telemetry import open_attempt_observers, open_observers
 from parlance.config.settings import Settings
@@ -20,7 +20,6 @@ from parlance.doors.serving import DoorOptions, Serving
 from parlance.engine.ask import EngineOptions
 from parlance.engine.engine import Engine
 from parlance.engine.prepare.history_budget import HistoryBudget
-from parlance.engine.prepare.provider_defaults import ProviderDefaults
 from parlance.engine.turn_state import EngineParts
 from parlance.journal.memory import MemoryJournal
 from parlance.net.egress import Egress
@@ -120,7 +119,7 @@ def _limit_options(settings: Settings) -> LimitOptions:
 def _engine_parts(settings: Settings, turn_metrics: TurnObserver) -> EngineParts:
     return EngineParts(
         observer=open_observers(turn_metrics),
-        preparers=(ProviderDefaults(defaults_of(settings)), HistoryBudget(HISTORY_TOKENS)),
+        preparers=(HistoryBudget(HISTORY_TOKENS),),
         options=EngineOptions(
             rounds=settings.tools.rounds,
             parallel_calls=settings.tools.parallel,

@@ -64,10 +64,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._leave()
         super().connection_lost(exc)
+        self._let_go()
 
     def data_received(self, data: bytes) -> None:
         if self._turned_away is not None:
             self._refuse(self._turned_away)
+            return
+        if self._phase == "idle" and not data.strip(b"\r\n"):
+            # No request begins with empty lines, but the server would take the connection for one in use from here on.
             return
         if self._phase == "head":
             self._came += len(data)
@@ -113,6 +117,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         self._leave()
         super().handle_websocket_upgrade()
+        self._let_go()
 
     def send_400_response(self, msg: str) -> None:
         self._refuse(BadHttp("This is no HTTP request that could be read."))
@@ -131,6 +136,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._stall.end()
         if self._place is not None:
             self._place.release()
+
+    def _let_go(self) -> None:
+        """Of what leads back here: a protocol that only the collector can free stays for long."""
+        scope = cast(dict[str, object] | None, self.scope)
+        if scope is not None:
+            scope.pop(SERVED, None)
+        self.parser = None  # type: ignore[assignment] # as the parent does when the connection is lost
 
     def _enter(self, phase: Phase) -> None:
         """Requests that come whole pass through all phases within one read, and cost no timer."""
@@ -162,23 +174,26 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _be_late(self) -> None:
         self._timer = None
         patience = self._limits.options.patience
-        if self._phase == "head":
-            self._refuse(HeadTimeout(f"The request's headers did not come within {patience:g} s."))
-            return
-        # While nobody takes the body, it is not its sender who is slow.
-        wait = patience if self.flow.read_paused else self._body_due() - self.loop.time()
+        wait = self._left_to_wait()
         if wait > 0:
             self._timer = self.loop.call_later(wait, self._be_late)
-            return
-        self._refuse(
-            BodyTimeout(
-                f"The request's body came too slowly: {self._came} bytes. After {patience:g} s it has to come at "
-                f"{BODY_RATE} bytes a second or more."
+        elif self._phase == "head":
+            self._refuse(HeadTimeout(f"The request's headers did not come within {patience:g} s."))
+        else:
+            self._refuse(
+                BodyTimeout(
+                    f"The request's body came too slowly: {self._came} bytes. After {patience:g} s it has to come at "
+                    f"{BODY_RATE} bytes a second or more."
+                )
             )
-        )
 
-    def _body_due(self) -> float:
-        return self._body_since + self._limits.options.patience + self._came / BODY_RATE
+    def _left_to_wait(self) -> float:
+        if self.flow.read_paused:
+            # While nobody takes what comes, it is not its sender who is slow.
+            return self._limits.options.patience
+        if self._phase == "head":
+            return 0.0
+        return self._body_since + self._limits.options.patience + self._came / BODY_RATE - self.loop.time()
 
     def _refuse(self, error: ParlanceError) -> None:
         self._enter("idle")

@@ -9,11 +9,11 @@ from parlance.config.sections.providers import ProviderSettings
 from parlance.config.settings import Settings
 from parlance.core.errors import NoProvider
 from parlance.core.provider import HostSpec, Provider, PythonObject
-from parlance.engine.prepare.provider_defaults import Defaults
 from parlance.net.egress import Egress
 from parlance.providers.catalog import HOSTS, HostSetup, find_host, join_host
 from parlance.providers.connect import connect
 from parlance.providers.discovery import discover
+from parlance.routing.defaults import Defaults
 
 KEY_VARIABLES: Mapping[str, tuple[str, ...]] = {
     name: tuple(row.id for row in HOSTS if name in row.key_variables) for row in HOSTS for name in row.key_variables

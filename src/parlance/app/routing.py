@@ -3,7 +3,7 @@
 import random
 import time
 
-from parlance.app.providers import Providers
+from parlance.app.providers import Providers, defaults_of
 from parlance.config.default_provider import DEMO
 from parlance.config.sections.providers import DoorSettings, RouteSettings
 from parlance.config.settings import Settings
@@ -33,7 +33,8 @@ def open_models(
         },
     )
     conduct = Conduct(HealthBook(time.monotonic), random.random, _patience(settings))
-    return ConfiguredModels(providers.usable, options, RouteParts(conduct, prices, observer))
+    parts = RouteParts(conduct, prices, observer, defaults=defaults_of(settings))
+    return ConfiguredModels(providers.usable, options, parts)
 
 
 def open_prices(settings: Settings, providers: Providers) -> ListPrices:

@@ -25,7 +25,7 @@ FLUSH = 1
 """Seconds that connections have to take the last of what was said, once all turns have ended."""
 
 POLL = 0.1
-"""Seconds between looks for a second signal while turns are given time to end."""
+"""Seconds between looks for a SIGINT while turns are given time to end."""
 
 _NO_NEWS = (
     "without completing response",
@@ -34,9 +34,10 @@ _NO_NEWS = (
     "Unsupported upgrade request",
     "No supported WebSocket library detected",
     "connection rejected",
+    "Invalid UTF-8 sequence received from client",
 )
-"""What the server says of an answer that is broken off, as one is on purpose that is not whole; and of what is refused,
-which is counted: a flood of requests must not become one of lines.
+"""What the server says of an answer that is broken off, as one is on purpose that is not whole; and of what can't be
+read or served: a flood of it must not become one of lines, of errors least of all.
 """
 
 _HANDSHAKE_REFUSED = '%s - "WebSocket %s" %d'
@@ -78,7 +79,7 @@ async def serve(settings: Settings, listener: socket.socket, greet: Callable[[Ap
 
 
 class _Server(uvicorn.Server):
-    """Lets running turns end, and be told, before it closes a connection; a second signal ends them at once.
+    """Lets running turns end, and be told, before it closes a connection; Ctrl-C meanwhile (SIGINT) ends them at once.
 
     `ready` is called once it listens.
     """

@@ -64,15 +64,26 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         except LimitReached as error:
             self._refuse(error)
 
+    def handle_parser_exception(self) -> None:
+        """A message that is too large, or no message at all; called again for whatever comes behind it."""
+        close = self.conn.close_sent
+        if close is None:
+            self.transport.close()
+        elif not self.close_sent:
+            self._leave_slowly(close.code, close.reason)
+
     def _refuse(self, error: LimitReached) -> None:
-        """What still comes is passed over for a while: a client that is cut off while it sends never sees why."""
         self._limits.refusals.count(error.limit)
         self._intake.release()
         self.conn.fail(TRY_AGAIN_LATER, error.code)
+        self._leave_slowly(TRY_AGAIN_LATER, error.code)
+
+    def _leave_slowly(self, code: int, reason: str) -> None:
+        """What still comes is passed over for a while: a client that is cut off while it sends never sees why."""
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
-        self.close_timer = self.loop.call_later(LINGER, self.transport.close)
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": TRY_AGAIN_LATER, "reason": error.code})
+        self.close_timer = self.loop.call_later(LINGER, self._close)
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
 
     def handle_cont(self, event: Frame) -> None:
         self._pieces += len(event.data) + FRAGMENT
@@ -95,8 +106,21 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         super().keepalive_timeout()
         self._drop_if_closing()
 
+    def handle_close(self, event: Frame) -> None:
+        super().handle_close(event)
+        self._drop_if_closing()
+
     async def run_asgi(self) -> None:
         await super().run_asgi()
+        self._drop_if_closing()
+        if self.close_timer is not None and not self.transport.is_closing():
+            # Nobody looks any more when it is over, but for this.
+            due = self.close_timer.when()
+            self.close_timer.cancel()
+            self.close_timer = self.loop.call_at(due, self._close)
+
+    def _close(self) -> None:
+        self.transport.close()
         self._drop_if_closing()
 
     def _drop_if_closing(self) -> None:

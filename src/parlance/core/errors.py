@@ -14,7 +14,7 @@ ParlanceError
 │   └── NoProvider · Stopping · SlowFollower
 ├── UpstreamError           a model's host did not do its part
 │   ├── HostUnreachable · HostTimeout · HostKeyRefused · HostRateLimited · HostQuotaExhausted
-│   └── HostRejected · HostFailed · HostAnswerInvalid · TruncatedAnswer
+│   └── HostRejected: HostDeclined · HostFailed · HostAnswerInvalid · TruncatedAnswer
 ├── ToolFailed              a tool's failure: a result for the model, not an ending
 ├── TurnAbandoned · TurnInterrupted · TurnSuperseded · TooManyRounds
 └── InternalError           a bug of ours
@@ -28,9 +28,7 @@ from parlance.core.text import whole_characters
 
 
 class ParlanceError(Exception):
-    """`code` is stable and `title` names the class; the message says what happened, to which thing, and what to do
-    about it.
-    """
+    """`code` is stable, `title` names the class; the message says what happened, to which thing, and what to do."""
 
     code: ClassVar[str] = "internal_error"
     title: ClassVar[str] = "Internal error"
@@ -329,6 +327,10 @@ class HostRejected(UpstreamError):
     code = "upstream_rejected"
     title = "The model's host rejected the request"
     status = 400
+
+
+class HostDeclined(HostRejected):
+    """Asking it again does not help, but another host may serve this request: it has no such model, say."""
 
 
 class HostFailed(UpstreamError):

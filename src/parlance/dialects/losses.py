@@ -1,6 +1,10 @@
 """What of a request a language could not say, collected while the request is encoded: shared by all of them."""
 
+from typing import Final
+
 from parlance.core.provider import Notice
+
+_ANYTHING: Final = "…"
 
 
 class Losses:
@@ -11,6 +15,11 @@ class Losses:
 
     def add(self, code: str, message: str) -> None:
         self._notices.setdefault(message, Notice(code, message))
+
+    def pad(self, host: str) -> str:
+        """What to say where a host wants a message to answer and the history has none, with the notice of it."""
+        self.add("history_padded", f"{host} wants a message to answer, and there is none: {_ANYTHING!r} was sent.")
+        return _ANYTHING
 
     @property
     def notices(self) -> tuple[Notice, ...]:

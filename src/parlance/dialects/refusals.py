@@ -5,6 +5,7 @@ from msgspec import Struct
 from parlance.core.errors import (
     AccessError,
     HostAnswerInvalid,
+    HostDeclined,
     HostFailed,
     HostKeyRefused,
     HostQuotaExhausted,
@@ -76,7 +77,7 @@ def _classify(answer: HostAnswer, complaint: Complaint, words: Vocabulary, host:
     if status < 400:
         return HostAnswerInvalid(f"{text} Check that its base URL leads to {words.api}.", host=host)
     if status == 404:
-        return HostRejected(f"{text} Check the model's name, and that the base URL is right.", host=host)
+        return HostDeclined(f"{text} Check the model's name, and that the base URL is right.", host=host)
     should_retry = decode_should_retry(answer.headers)
     if status == 408 and should_retry is not False:
         return HostTimeout(text, host=host, retry_after=wait)
@@ -89,7 +90,7 @@ def _classify(answer: HostAnswer, complaint: Complaint, words: Vocabulary, host:
 
 def _rate_limited(text: str, should_retry: bool | None, wait: float | None, host: str) -> UpstreamError:
     if should_retry is False:
-        return HostRejected(f"{text} The host says that trying again does not help.", host=host)
+        return HostDeclined(f"{text} The host says that trying again does not help.", host=host)
     return HostRateLimited(text, host=host, retry_after=wait)
 
 

@@ -31,8 +31,12 @@ class Seat:
     def belong(self, principal: Principal) -> None:
         """`TooManyAtOnce`: then it is whose it was."""
         self._place.belong(principal)
-        if self._intake is not None:
-            self._intake.belong(principal)
+        try:
+            if self._intake is not None:
+                self._intake.belong(principal)
+        except LimitReached:
+            self._place.belong(self.principal)
+            raise
         self.principal = principal
 
 

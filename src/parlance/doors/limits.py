@@ -104,8 +104,8 @@ class Held:
     def grow(self, more: int) -> None:
         self.resize(self._amount + more)
 
-    def belong(self, principal: Principal) -> None:
-        """It is this principal's from now on. `TooManyAtOnce`: then it is whose it was."""
+    def belong(self, principal: Principal | None) -> None:
+        """It is this principal's from now on; None for nobody's. `TooManyAtOnce`: then it is whose it was."""
         key = key_of(principal)
         if key == self._key:
             return

@@ -32,13 +32,23 @@ class Frames(Protocol):
 
 
 class _Told(Struct):
-    """`sent`: the number of the last event that was told. `waiting`: for which number to be told, and who waits."""
+    """`sent`: the number of the last event that was told. `waiting`: for which number to be told, and who waits.
+    `held`: all but the ending was told, which has to wait.
+    """
 
     turn: Turn
     follower: Follower
     sent: int
     waiting: list[tuple[int, "asyncio.Future[None]"]]
+    held: bool = False
     task: "asyncio.Task[None] | None" = None
+
+    def stop(self) -> None:
+        """Tell no more than what is being said just now."""
+        self.follower.close()
+        if self.held and self.task is not None:
+            # Whoever lets endings be told may be waiting for what comes behind this.
+            self.task.cancel()
 
     def have_sent(self, number: int) -> None:
         self.sent = number
@@ -90,7 +100,7 @@ class Telling:
         """
         before = self._told.get(name)
         if before is not None:
-            before.follower.close()
+            before.stop()
         log = turn.log
         try:
             place = place_of(turn, after)
@@ -155,7 +165,9 @@ class Telling:
                 for number, event in enumerate(batch.events, batch.first):
                     if number == last and type(event) is TurnEnded:
                         told.have_sent(last)
+                        told.held = True
                         await self._may_end.wait()
+                        told.held = False
                     frame = frames.encode(number, event)
                     if frame is not None:
                         await self._send({"type": "websocket.send", "text": frame})

@@ -174,7 +174,7 @@ HOSTS: tuple[HostRow, ...] = (
         base_url="https://api.mistral.ai/v1",
         key_variables=("MISTRAL_API_KEY",),
         default_model="mistral-large-latest",
-        quirks=_WIDELY | {"no_stream_options", "strict_fields", "short_call_ids"},
+        quirks=_WIDELY | {"no_stream_options", "strict_fields", "short_call_ids", "random_seed"},
     ),
     HostRow(
         id="xai",

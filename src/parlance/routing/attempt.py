@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
+from msgspec import Struct
+
 from parlance.core.attempts import Attempt, AttemptObserver, Outcome, Prices
 from parlance.core.deltas import (
     ArgumentsDelta,
@@ -11,34 +13,55 @@ from parlance.core.deltas import (
     Noted,
     ReasoningDelta,
     RefusalDelta,
+    Restarted,
     TextDelta,
     Unknown,
     UsageReported,
 )
-from parlance.core.errors import HostFailed, UpstreamError
-from parlance.core.estimate import estimate_tokens, message_tokens
+from parlance.core.errors import HostFailed, UpstreamError, fault_of
+from parlance.core.estimate import estimate_tokens, message_tokens, usage_of_cut
 from parlance.core.requests import Request
 from parlance.core.trace import request_id, turn_id
-from parlance.core.usage import Usage
+from parlance.core.usage import Finish, Usage
+
+MOST_HELD = 100
+"""Deltas that are kept until there is content."""
 
 _BEFORE_CONTENT = (Began, Noted, Unknown, UsageReported)
-_GROWTH = (TextDelta, ReasoningDelta, ArgumentsDelta, RefusalDelta)
+
+
+class Opening(Struct, frozen=True):
+    """What is told before an attempt's own content: that what was shown is void, and what failed before."""
+
+    restart: Restarted | None = None
+    notes: tuple[Noted, ...] = ()
+
+    def put_before(self, deltas: list[Delta]) -> list[Delta]:
+        at = 1 if isinstance(deltas[0], Began) else 0
+        restart = () if self.restart is None else (self.restart,)
+        return [*restart, *deltas[:at], *self.notes, *deltas[at:]]
+
+
+_NOTHING = Opening()
 
 
 class Watch:
     """Takes the batches of one attempt. `shown`: something of it has been passed on.
 
     A host that finishes with an error before it has said anything has failed, and somebody else may do better; what it
-    sent is then still held back.
+    sent is then still held back. The same holds in mid-answer, if the answer may begin anew.
     """
 
-    def __init__(self, provider: str, request: Request, number: int, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, provider: str, request: Request, number: int, clock: Callable[[], float], opening: Opening = _NOTHING
+    ) -> None:
         self.shown = False
-        self.finished = False
-        self._provider = provider
+        self.finish: Finish | None = None
         self.request = request
+        self._provider = provider
         self._number = number
         self._clock = clock
+        self._opening = opening
         self._begun = clock()
         self._first: float | None = None
         self._held: list[Delta] = []
@@ -46,38 +69,57 @@ class Watch:
         self._characters = 0
         self._upstream_id: str | None = None
 
-    def take(self, batch: Sequence[Delta], notes: Sequence[Noted] = ()) -> Sequence[Delta]:
-        """What may be passed on now, behind `notes`; nothing as long as there is no content."""
+    @property
+    def whole(self) -> bool:
+        """Whether the answer has come to its end."""
+        return self.finish is not None and self.finish != "error"
+
+    @property
+    def lasted(self) -> float:
+        return self._clock() - self._begun
+
+    def take(self, batch: Sequence[Delta], *, may_restart: bool = False) -> Sequence[Delta]:
+        """What may be passed on now; nothing as long as there is no content."""
         if self.shown and len(batch) == 1 and type(grown := batch[0]) is TextDelta:
             # Nearly all batches are one piece of text.
             self._characters += len(grown.text)
             return batch
         for delta in batch:
-            kind = type(delta)
-            if kind in _GROWTH:
-                self._characters += len(delta.text)  # type: ignore[union-attr] # all kinds of growth have a text
-            elif kind is UsageReported:
-                self._usage = delta.usage  # type: ignore[union-attr] # its type was just looked at
-            elif kind is Finished:
-                self.finished = True
-            elif kind is Began:
-                self._upstream_id = delta.upstream_id  # type: ignore[union-attr] # its type was just looked at
+            self._look_at(delta)
         if self.shown:
+            if self.finish == "error" and may_restart:
+                raise self.unexplained()
             return batch
         self._held += batch
         content = [delta for delta in batch if not isinstance(delta, _BEFORE_CONTENT)]
         if not content:
+            # A host that never comes to its answer must not fill the memory.
+            del self._held[MOST_HELD:-1]
             return ()
-        if isinstance(content[0], Finished) and content[0].reason == "error":
-            raise HostFailed(
-                f"{self._provider} ended with an error before it had said anything, and did not say which. Try again.",
-                host=self._provider,
-            )
+        if isinstance(content[0], Finished) and self.finish == "error":
+            raise self.unexplained()
         self.shown = True
-        self._first = self._clock() - self._begun
+        self._first = self.lasted
         held, self._held = self._held, []
-        at = 1 if isinstance(held[0], Began) else 0
-        return [*held[:at], *notes, *held[at:]]
+        return self._opening.put_before(held)
+
+    def unexplained(self) -> HostFailed:
+        return HostFailed(
+            f"{self._provider} ended its answer with an error, and did not say which. Try again.", host=self._provider
+        )
+
+    def _look_at(self, delta: Delta) -> None:
+        match delta:
+            case TextDelta() | ReasoningDelta() | ArgumentsDelta() | RefusalDelta():
+                self._characters += len(delta.text)
+            case UsageReported():
+                self._usage = delta.usage
+            case Finished():
+                self.finish = delta.reason
+            case Began():
+                self._upstream_id = delta.upstream_id
+            case _:
+                pass
 
     def report(self, observer: AttemptObserver, prices: Prices, error: BaseException | None) -> None:
         usage = self._used(error)
@@ -90,24 +132,25 @@ class Watch:
                 number=self._number,
                 outcome=self._outcome(error),
                 upstream_id=self._upstream_id or (error.upstream_id if isinstance(error, UpstreamError) else None),
-                fault=error.code if isinstance(error, UpstreamError) else None,
+                fault=fault_of(error).code if isinstance(error, Exception) else None,
                 usage=usage,
                 cost=prices.cost(self._provider, self.request.model, usage) if usage is not None else None,
                 first=self._first,
-                duration=self._clock() - self._begun,
+                duration=self.lasted,
             )
         )
 
     def _outcome(self, error: BaseException | None) -> Outcome:
-        if isinstance(error, UpstreamError):
+        # What is no `Exception` is the caller's leaving.
+        if isinstance(error, Exception):
             return "failed"
-        return "answered" if self.finished else "left"
+        return "answered" if self.finish is not None else "left"
 
     def _used(self, error: BaseException | None) -> Usage | None:
         """An estimate for what was cut or left: the host has counted it, and nobody will be told."""
-        if self._usage is not None or (self.finished and error is None):
+        if self.finish is not None and (self._usage is not None or error is None):
             return self._usage
-        if not self._characters and isinstance(error, UpstreamError):
+        if isinstance(error, Exception) and self._usage is None and not self._characters:
             return None
         given = sum(map(message_tokens, self.request.messages))
-        return Usage(input=given, output=estimate_tokens(self._characters), estimated=True)
+        return usage_of_cut(self._usage, Usage(given, estimate_tokens(self._characters), estimated=True))

@@ -17,39 +17,59 @@ MOST = 1_000
 """Models watched at the same time: callers may ask for any name."""
 
 
+class Call(Struct, frozen=True):
+    """One call as health knows it: begun in which spell, and whether it is the one that tries an ejected model."""
+
+    spell: int
+    probe: bool
+
+
 class Health(Struct):
-    """Of one model at one provider. `until` is when its ejection ends, by the clock."""
+    """Of one model at one provider. `until` is when its ejection ends, by the clock.
+
+    Each ejection begins a new `spell`: calls that were begun before say nothing of it any more.
+    """
 
     failures: int = 0
     ejections: int = 0
     until: float = 0.0
     probing: bool = False
+    spell: int = 0
 
     def fit(self, now: float) -> bool:
         """Whether it may be asked now: by everybody when it is well, by one call when its ejection has ended."""
         return not self.ejections or (now >= self.until and not self.probing)
 
-    def begin(self) -> None:
-        self.probing = self.ejections > 0
+    def begin(self, now: float) -> Call:
+        """To be ended by one of `succeed`, `fail` and `leave`."""
+        probe = self.ejections > 0 and self.fit(now)
+        self.probing = self.probing or probe
+        return Call(self.spell, probe)
 
-    def succeed(self) -> None:
-        self.failures = self.ejections = 0
-        self.probing = False
+    def succeed(self, call: Call) -> None:
+        if call.spell == self.spell:
+            self.failures = self.ejections = 0
+            self.probing = False
 
-    def fail(self, now: float) -> bool:
-        """Whether this failure has it ejected. What was under way when it was ejected does not count again."""
-        probing, self.probing = self.probing, False
+    def fail(self, call: Call, now: float) -> bool:
+        """Whether this failure has it ejected."""
+        if call.spell != self.spell:
+            return False
         self.failures += 1
-        if now < self.until or (self.failures < FAILURES and not probing):
+        tried = call.probe and self.probing
+        if not tried and (self.ejections or self.failures < FAILURES):
             return False
         self.ejections = min(self.ejections + 1, LONGEST)
         self.until = now + EJECTION * self.ejections
         self.failures = 0
+        self.probing = False
+        self.spell += 1
         return True
 
-    def leave(self) -> None:
+    def leave(self, call: Call) -> None:
         """A call ended without telling anything about its host."""
-        self.probing = False
+        if call.probe and call.spell == self.spell:
+            self.probing = False
 
 
 class HealthBook:

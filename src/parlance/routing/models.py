@@ -59,7 +59,7 @@ class ConfiguredModels:
     async def resolve(self, name: str | None, principal: Principal, *, door: str) -> Target:
         asked = name or self._default_name(principal, door)
         route, candidates = await self._candidates(asked)
-        if not principal.may_use(asked or ""):
+        if not any(map(principal.may_use, self._names_on_way(asked or ""))):
             candidates = [one for one in candidates if self._may_use(principal, one)]
         if not candidates:
             raise ModelForbidden(
@@ -135,10 +135,14 @@ class ConfiguredModels:
         return route, candidates
 
     def _route(self, name: str | None) -> NamedRoute:
-        aliases = self._options.aliases
-        name = aliases.get(DEFAULT_ALIAS, name) if name == DEFAULT_ALIAS else name
-        name = aliases.get(name, name) if name else ""
+        name = self._names_on_way(name or "")[-1]
         return self._options.routes.get(name) or NamedRoute((NamedModel(name),))
+
+    def _names_on_way(self, name: str) -> tuple[str, ...]:
+        """A name and what its aliases stand for, the last of them a model's or a route's."""
+        aliases = self._options.aliases
+        meant = aliases.get(DEFAULT_ALIAS, name) if name == DEFAULT_ALIAS else name
+        return name, meant, aliases.get(meant, meant)
 
     def _reachable(self, route: NamedRoute) -> list[tuple[Provider, str, float | None]]:
         """Those of a route that can be used, with what is left of their names. `NoProvider` when there is none."""

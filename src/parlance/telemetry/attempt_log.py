@@ -1,18 +1,26 @@
 """The log lines of attempts: at info for each that failed, the others at debug. Nothing that anybody wrote."""
 
+import logging
+
 import structlog
 
 from parlance.core.attempts import Attempt
 
-_log = structlog.stdlib.get_logger("parlance.attempts")
+_NAME = "parlance.attempts"
+_log = structlog.stdlib.get_logger(_NAME)
+_log_level = logging.getLogger(_NAME)
 
 
 class AttemptLog:
     """An `AttemptObserver`. Durations are in seconds, the cost is in US dollars."""
 
     def observe_attempt(self, attempt: Attempt) -> None:
+        failed = attempt.outcome == "failed"
+        if not failed and not _log_level.isEnabledFor(logging.DEBUG):
+            # Nearly always: a line that nobody reads costs more than a whole attempt's bookkeeping.
+            return
         # The turn has a line of its own, a warning where it fails: what another host made good is none.
-        say = _log.info if attempt.outcome == "failed" else _log.debug
+        say = _log.info if failed else _log.debug
         usage = attempt.usage
         say(
             f"attempt {attempt.outcome}",

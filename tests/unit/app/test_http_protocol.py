@@ -27,14 +27,21 @@ class House:
     before `go`, at `/flood` it says more than any buffer holds, at `/endless` too little.
     """
 
-    def __init__(self, options: LimitOptions | None = None) -> None:
+    def __init__(self, options: LimitOptions | None = None, *, keep_alive: int = 5) -> None:
         self.limits = Limits(options)
+        self._keep_alive = keep_alive
         self.go = asyncio.Event()
         self.address = ("", 0)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator["House"]:
-        config = LimitedConfig(self.answer, interface="asgi3", log_config=None, http=BoundedHttpProtocol)
+        config = LimitedConfig(
+            self.answer,
+            interface="asgi3",
+            log_config=None,
+            http=BoundedHttpProtocol,
+            timeout_keep_alive=self._keep_alive,
+        )
         config.limits = self.limits
         config.load()
         state = ServerState()
@@ -140,6 +147,25 @@ async def test_the_second_head_of_a_connection_is_waited_for_only_so_long() -> N
         await served((reader, writer))
         writer.write(b"GET /")
         assert (await problem(reader))["code"] == "head_timeout"
+
+
+async def test_empty_lines_behind_an_answer_keep_no_connection() -> None:
+    async with House(keep_alive=1).open() as house:
+        async with house.connected() as (reader, writer):
+            await served((reader, writer))
+            writer.write(b"\r\n")
+            assert await reader.read() == b""
+        await house.empty()
+
+
+async def test_a_head_that_is_not_read_on_is_not_late() -> None:
+    async with House(HASTY).open() as house, house.connected() as (reader, writer):
+        writer.write(b"GET /held HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\nGET /")
+        await house.a_while()
+        house.go.set()
+        for _ in range(2):
+            assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(1) == b"0"
 
 
 async def test_a_body_that_does_not_come_is_waited_for_only_so_long() -> None:

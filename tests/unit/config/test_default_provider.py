@@ -70,3 +70,9 @@ def test_a_half_set_provider_never_ends_in_made_up_answers(desk: Desk, names: di
 def test_demo_can_be_asked_for(desk: Desk) -> None:
     choice = choose_default(desk.settings({"DEFAULT_LLM_PROVIDER": "demo", "HOST": "0.0.0.0"}), [])
     assert choice.provider == "demo"
+
+
+def test_a_host_of_this_machine_needs_only_to_be_named(desk: Desk) -> None:
+    settings = desk.settings({"DEFAULT_LLM_PROVIDER": "Ollama"})
+    assert settings.providers["ollama"].host == "ollama"
+    assert choose_default(settings, []).provider == "ollama"

@@ -64,3 +64,19 @@ def test_the_chosen_name_may_be_that_of_the_sessions_host(desk: Desk) -> None:
 def test_the_models_name_may_hold_slashes(desk: Desk) -> None:
     names = {"LLM_BASE_URL": "http://localhost:1234/v1", "LLM_MODEL_NAME": "org/model/2"}
     assert desk.settings(names).doors.json_rpc.model == "org/model/2"
+
+
+def test_google_and_either_of_its_variables_mean_gemini(desk: Desk) -> None:
+    for variable in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        settings = desk.settings({"LLM_PROVIDER": "Google", variable: "sk-gem"})
+        provider = settings.providers["session"]
+        assert (provider.host, secret(provider.api_key)) == ("gemini", "sk-gem")
+        assert settings.models.default_provider == "session" or "gemini" in settings.providers
+
+
+def test_an_address_speaks_the_own_language_of_the_vendor_that_was_named(desk: Desk) -> None:
+    names = {"LLM_PROVIDER": "anthropic", "ANTHROPIC_API_KEY": "sk-ant", "LLM_BASE_URL": "http://proxy.example/v1"}
+    provider = desk.settings(names).providers["session"]
+    assert (provider.host, secret(provider.api_key)) == ("anthropic", "sk-ant")
+    names["LLM_PROVIDER"] = "openai"
+    assert desk.settings(names).providers["session"].host == "openai_compatible"

@@ -11,6 +11,7 @@ from parlance.core.errors import InvalidJson, LimitReached, Overloaded, TooManyA
 from parlance.core.ids import KeyId
 from parlance.core.principal import LOCAL_ADMIN, Principal
 from parlance.doors import limits
+from parlance.doors.accepting import Seat
 from parlance.doors.beside import Beside
 from parlance.doors.limits import Limit, Limits, Refusals
 
@@ -35,6 +36,19 @@ def test_the_person_at_this_machine_has_the_total() -> None:
     limit = Limit("sockets", "are open", total=3, per_key=1)
     with limit.hold(LOCAL_ADMIN), limit.hold(LOCAL_ADMIN), limit.hold(None):
         assert limit.held == 3
+
+
+def test_a_seat_that_a_key_has_no_room_for_stays_whose_it_was() -> None:
+    sockets, intake = Limit("sockets", "are open", 9, 1), Limit("bytes", "are held", 9, 1)
+    with sockets.hold() as place, intake.hold(amount=2) as coming:
+        seat = Seat(place, coming, None)
+        with pytest.raises(TooManyAtOnce):
+            seat.belong(ANN)
+        assert seat.principal is None
+        assert not sockets._of_key
+        with sockets.hold(ANN):
+            assert sockets.held == 2
+    assert (sockets.held, intake.held) == (0, 0)
 
 
 @given(

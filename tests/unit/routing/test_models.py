@@ -256,3 +256,8 @@ async def test_routes_are_offered_by_their_names() -> None:
     offers = await models(ROUTES).offered(LOCAL_ADMIN, door="socket")
     assert [(offer.id, offer.provider) for offer in offers[:2]] == [("both", "cloud"), ("other", "cloud")]
     assert [offer.id for offer in offers if offer.default] == ["both"]
+
+
+@pytest.mark.parametrize("name", ["default", "other", "both"])
+async def test_a_key_that_may_use_a_route_may_use_it_by_its_other_names(name: str) -> None:
+    assert await target(name, may("both"), options=ROUTES) == "cloud: large"

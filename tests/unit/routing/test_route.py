@@ -1,7 +1,6 @@
 """A route asks its models until one answers, and shows nothing twice."""
 
 import asyncio
-from collections.abc import Sequence
 from contextlib import aclosing
 from random import Random
 
@@ -20,6 +19,7 @@ from parlance.core.deltas import (
     UsageReported,
 )
 from parlance.core.errors import (
+    HostDeclined,
     HostFailed,
     HostKeyRefused,
     HostQuotaExhausted,
@@ -30,44 +30,19 @@ from parlance.core.errors import (
     UpstreamError,
 )
 from parlance.core.ids import CallId
-from parlance.core.messages import user_message
 from parlance.core.parts import ToolCall
 from parlance.core.requests import Request
 from parlance.core.usage import Usage
 from parlance.routing.candidates import Candidate, Patience
 from parlance.routing.health import EJECTION, FAILURES
 from parlance.routing.route import Route
-from parlance.testing.provider import Act, ScriptedProvider, answering
+from parlance.testing.provider import Act, answering
+from tests.unit.routing.asking import ASKED, fails, provider, read, route, texts
 from tests.unit.routing.surroundings import Surroundings
 
-ASKED = Request("both", (user_message("Hi"),))
 USAGE = Usage(input=1_000_000, output=500_000, cached=200_000)
 BUSY = HostRateLimited("busy", host="a", retry_after=3.0)
 DOWN = HostFailed("down", host="a")
-
-
-def provider(name: str, *answers: Sequence[Act]) -> ScriptedProvider:
-    return ScriptedProvider(*answers, name=name)
-
-
-def fails(error: UpstreamError, *before: Sequence[Delta]) -> list[Act]:
-    return [*before, error]
-
-
-def route(around: Surroundings, *providers: ScriptedProvider, restarts: bool = False) -> Route:
-    return Route([Candidate(one, "small") for one in providers], around.parts, restarts=restarts)
-
-
-async def read(asked: Route, request: Request = ASKED, into: list[Delta] | None = None) -> list[Delta]:
-    deltas: list[Delta] = [] if into is None else into
-    async with aclosing(asked.stream(request)) as batches:
-        async for batch in batches:
-            deltas += batch
-    return deltas
-
-
-def texts(deltas: Sequence[Delta]) -> str:
-    return "".join(delta.text for delta in deltas if isinstance(delta, TextDelta))
 
 
 async def test_one_that_answers_is_passed_on_and_reported_with_its_cost() -> None:
@@ -107,6 +82,13 @@ async def test_whatever_is_wrong_with_one_host_another_may_answer(error: Upstrea
     around = Surroundings()
     deltas = await read(route(around, provider("a", fails(error)), provider("b", answering("Hi"))))
     assert texts(deltas) == "Hi"
+
+
+async def test_a_host_that_has_no_such_model_is_no_reason_not_to_ask_another() -> None:
+    around = Surroundings()
+    a = provider("a", fails(HostDeclined("no such model", host="a")))
+    assert texts(await read(route(around, a, provider("b", answering("Hi"))))) == "Hi"
+    assert len(a.requests) == 1
 
 
 async def test_a_request_that_is_wrong_is_wrong_everywhere() -> None:

@@ -143,7 +143,6 @@ class ChatClient:
         """Ends with an `Ended`; without one where the question never reached the server, and is to be asked anew."""
         while True:
             frame = decode_frame(await connection.recv())
-            outage.end()
             if not self._reading.concerns(frame):
                 continue
             if resumes and frame.code == TURN_NOT_FOUND:
@@ -154,6 +153,8 @@ class ChatClient:
                         TURN_NOT_FOUND, "The server does not have this answer any more. Ask again."
                     )
                 return
+            # Not before: a server that breaks at this very question is not asked it for ever.
+            outage.end()
             for told in self._reading.take(frame):
                 if isinstance(told, Started) and not resumes:
                     self._knower, self.conversation.changed = connection, False

@@ -87,7 +87,7 @@ async def open_connection(server: Server) -> ClientConnection:
         )
     except InvalidStatus as refusal:
         raise _refused(server, refusal.response.status_code, bytes(refusal.response.body or b"")) from None
-    except (OSError, InvalidHandshake, InvalidURI, ImportError) as error:
+    except (OSError, UnicodeError, InvalidHandshake, InvalidURI, ImportError) as error:
         raise _unreached(server, error) from None
 
 
@@ -119,6 +119,8 @@ def _unreached(server: Server, error: Exception) -> Unreachable:
             text = f"The server at {address} did not answer within {OPEN_SECONDS:g} s. Is the address right?"
         case ConnectionRefusedError():
             text = f"No server listens at {address}. Start it with `parlance serve`, or check --url."
+        case UnicodeError():
+            return Unreachable("unreachable", f"What stands in {address} can be no host's name. Check --url.")
         case gaierror():
             text = f"There is no host of the name in {address}. Check --url."
         case ssl.SSLError():

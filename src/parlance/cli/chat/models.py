@@ -1,6 +1,7 @@
 """The models of a server, from its `GET /models`."""
 
 import asyncio
+import http.client
 import urllib.error
 import urllib.request
 
@@ -51,9 +52,12 @@ def _fetch(server: Server) -> tuple[Model, ...]:
         raise NoModels(f"{server.address} answered {error.code}. {_advice(error.code)}".rstrip()) from None
     except OSError as error:
         reason = getattr(error, "reason", error)
-        raise NoModels(f"No connection to {server.address}: {reason}.") from None
-    except msgspec.MsgspecError:
-        raise NoModels(f"What {server.address} answered is no list of models.") from None
+        text = getattr(reason, "strerror", None) or reason
+        raise NoModels(f"No connection to {server.address}: {text}.") from None
+    except (http.client.InvalidURL, UnicodeError):
+        raise NoModels(f"{server.address} can be no server's address. Check --url.") from None
+    except (http.client.HTTPException, msgspec.MsgspecError):
+        raise NoModels(f"What {server.address} answered is no list of models. Check --url.") from None
 
 
 def _advice(status: int) -> str:

@@ -121,6 +121,8 @@ def _shown(part: Image | File, to: Listener) -> Content:
 def _source(part: Image | File) -> Source | None:
     """Where the host finds it; None for what it can't be shown."""
     match part:
+        case Image(source=Inline(data=b"")) | File(source=Inline(data=b"")):
+            return None
         case Image(source=Url(url=url)) | File(source=Url(url=url), media_type=("application/pdf" | None)):
             return Source("url", url=url)
         case Image(source=Uploaded(family=family, id=id)) | File(source=Uploaded(family=family, id=id)):

@@ -95,7 +95,7 @@ class _Making:
         self._to = to
         self._system: list[TextBlock] = []
         self._calls: dict[str, str] = {}
-        self._used: set[str] = set()
+        self._used: dict[str, int] = {}
         self._answered = set(_answered(messages))
         self._last = next((message for message in reversed(messages) if message.role == "assistant"), None)
         self._ends_open = bool(messages) and (messages[-1] is self._last or messages[-1].role == "tool")
@@ -188,11 +188,12 @@ class _Making:
     def _call_id(self, call: ToolCall) -> str:
         """The id on the wire: histories of several hosts may hold one twice, which is refused."""
         id = wanted = encode_id(call.id)
-        number = 1
+        number = self._used.get(wanted, 1)
         while id in self._used:
             number += 1
             id = encode_id(f"{wanted}_{number}")
-        self._used.add(id)
+        self._used[wanted] = number
+        self._used.setdefault(id, 1)
         return id
 
     def _without_open_uses(self, message: Message) -> Message:

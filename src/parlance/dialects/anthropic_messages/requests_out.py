@@ -14,7 +14,7 @@ from parlance.dialects.anthropic_messages.content_out import Listener, encode_ma
 from parlance.dialects.anthropic_messages.messages_out import encode_history
 from parlance.dialects.anthropic_messages.names import LONGEST_NAME, encode_name
 from parlance.dialects.anthropic_messages.schemas import close_schema
-from parlance.dialects.anthropic_messages.thinking import add_thinking, bind_thinking
+from parlance.dialects.anthropic_messages.thinking import add_thinking, bind_thinking, is_quiet
 from parlance.dialects.anthropic_messages.wire import FAMILY
 from parlance.dialects.anthropic_messages.wire_requests import (
     Format,
@@ -41,7 +41,7 @@ _FREEFORM: Final = Raw(b'{"type":"object","properties":{"input":{"type":"string"
 def encode_request(request: Request, *, host: str, quirks: frozenset[str]) -> EncodedRequest:
     """The request for a streamed answer; what the host can't be told is in the notices."""
     can = abilities_of(request.model)
-    thoughts = not (can.bound and request.reasoning.effort == "none")
+    thoughts = not (can.bound and is_quiet(request.reasoning))
     to = Listener(host, request.model, quirks, can, thoughts, Losses())
     history = encode_history(request.messages, to)
     wire = WireRequest(

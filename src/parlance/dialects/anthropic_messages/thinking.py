@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from parlance.core.requests import Effort, Request
+from parlance.core.requests import Effort, ReasoningAsk, Request
 from parlance.dialects.anthropic_messages.content_out import Listener
 from parlance.dialects.anthropic_messages.messages_out import History
 from parlance.dialects.anthropic_messages.wire_requests import (
@@ -31,7 +31,7 @@ _BINDING: Final = ("anthropic-beta", "thinking-binding-controls-2026-08-01")
 def add_thinking(wire: WireRequest, request: Request, to: Listener, history: History) -> None:
     """Set what is asked of the model's thinking, within what it takes together with the rest of the request."""
     asked, can = request.reasoning, to.can
-    if asked.effort == "none":
+    if is_quiet(asked):
         _be_quiet(wire, to)
         return
     if asked.effort is not None:
@@ -40,7 +40,7 @@ def add_thinking(wire: WireRequest, request: Request, to: Listener, history: His
         # Nobody asked for more thought, but the newest hide what they think unless told otherwise.
         wire.thinking = Thinking("adaptive", display="summarized") if asked.show and can.unasked else None
     elif can.budget and (asked.budget is not None or not can.adaptive):
-        wire.thinking = _budget(wire, asked.budget or _BUDGETS[asked.effort or "medium"], to)
+        wire.thinking = _budget(wire, _wanted(asked), to)
     elif can.adaptive:
         if asked.budget is not None:
             to.losses.add("reasoning_budget_dropped", f"{to.model} decides itself how much it thinks: no budget.")
@@ -48,6 +48,17 @@ def add_thinking(wire: WireRequest, request: Request, to: Listener, history: His
     else:
         to.losses.add("reasoning_dropped", f"{to.model} does not think before it answers.")
     _keep_possible(wire, to, history)
+
+
+def is_quiet(asked: ReasoningAsk) -> bool:
+    """Whether no thinking is wanted."""
+    return asked.effort == "none" or asked.budget == 0
+
+
+def _wanted(asked: ReasoningAsk) -> int:
+    """Tokens to think with. A budget below zero leaves them to the model, which this language can't."""
+    given = asked.budget or 0
+    return given if given > 0 else _BUDGETS[asked.effort or "medium"]
 
 
 def bind_thinking(wire: WireRequest, to: Listener) -> tuple[tuple[str, str], ...]:

@@ -142,14 +142,14 @@ def _media(part: Image | File, to: Listener) -> SaidPart:
     if isinstance(part, Image) and part.detail not in (None, "auto"):
         to.losses.add("detail_dropped", f"{to.host} takes no level of detail for an image: left out.")
     match part.source:
-        case Inline(data=data):
+        case Inline(data=data) if data:
             kind = part.media_type or guess_type(part.name or "")[0] or _USUAL[type(part)]
             return SaidPart(inline_data=Blob(kind, b64encode(data).decode()))
         case Url(url=url):
             return SaidPart(file_data=FileUri(url, part.media_type or guess_type(url.partition("?")[0])[0]))
         case Uploaded(family=family, id=id) if family == FAMILY:
             return SaidPart(file_data=FileUri(id, part.media_type))
-        case Uploaded():
+        case Inline() | Uploaded():
             kind = "image" if isinstance(part, Image) else "file"
             words = " ".join(word for word in (kind, part.name, part.media_type) if word)
             to.losses.add(

@@ -9,7 +9,7 @@ from msgspec import Raw, Struct
 from parlance.core.provider import EncodedRequest
 from parlance.core.requests import AllowedTools, Effort, NamedTool, Request, ToolSpec
 from parlance.dialects.gemini.contents_out import encode_contents, encode_system
-from parlance.dialects.gemini.generations import checks_signatures, thinks
+from parlance.dialects.gemini.generations import checks_signatures, never_rests, takes_minimal, thinks
 from parlance.dialects.gemini.names import MOST, encode_name
 from parlance.dialects.gemini.parts_out import Listener
 from parlance.dialects.gemini.proofs import FAMILY
@@ -45,6 +45,9 @@ _BUDGETS: Final[dict[Effort, int]] = {
     "max": 24576,
 }
 """For models that know no levels. The largest is what the smallest of them takes."""
+
+_LEAST_BUDGET: Final = 128
+"""For models that can't rest."""
 
 
 class _Tool(Struct, rename="camel"):
@@ -110,13 +113,27 @@ def _thinking(request: Request, to: Listener) -> ThinkingConfig | None:
     level: Level | None = None
     if effort is not None and budget is None:
         if checks_signatures(request.model):
-            level = _LEVELS[effort]
-            if effort == "none":
-                to.losses.add("reasoning_not_off", f"The model {request.model} can't but think: it thinks least.")
+            level = _level(effort, request.model, to)
         else:
             budget = _BUDGETS[effort]
+    if budget == 0 and never_rests(request.model):
+        budget = _LEAST_BUDGET
+        to.losses.add("reasoning_not_off", f"The model {request.model} can't but think: it thinks least.")
     config = ThinkingConfig(asked.show or None, budget, level)
     return config if config != ThinkingConfig() else None
+
+
+def _level(effort: Effort, model: str, to: Listener) -> Level:
+    level = _LEVELS[effort]
+    if effort == "none":
+        to.losses.add("reasoning_not_off", f"The model {model} can't but think: it thinks least.")
+    if level != "MINIMAL" or takes_minimal(model):
+        return level
+    if effort != "none":
+        to.losses.add(
+            "reasoning_effort_changed", f"The model {model} does not take the effort {effort!r}: 'low' instead."
+        )
+    return "LOW"
 
 
 def _add_tools(wire: WireRequest, request: Request, to: Listener) -> None:
@@ -150,10 +167,15 @@ def _calling(request: Request, offered: set[str], *, strict: bool) -> CallingCon
             return CallingConfig("NONE")
         case "required":
             return CallingConfig("ANY")
+        case NamedTool(name=name) if name not in offered and any(tool.name == name for tool in request.tools):
+            # It could not be offered, which has been said.
+            return CallingConfig("NONE")
         case NamedTool(name=name):
             return CallingConfig("ANY", [encode_name(name)])
         case AllowedTools(mode=mode, names=names):
             allowed = [encode_name(name) for name in names if name in offered]
+            if not allowed:
+                return CallingConfig("NONE")  # an empty list would allow every tool
             return CallingConfig("ANY" if mode == "required" else "VALIDATED", allowed)
         case _:
             # `AUTO` is what every host does anyway.

@@ -1,6 +1,5 @@
 """Chunks become deltas. One speaker reads one answer; the fast path is flat, since it runs for every token."""
 
-from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -52,6 +51,9 @@ class GeminiSpeaker:
         self._growing = ""
         self._keys = 0
         self._ids: set[str] = set()
+        # The parts of the chunk that was last looked at as a whole: it may hold thousands.
+        self._looked_at = b""
+        self._raw_parts: list[Raw] = []
 
     def feed(self, data: bytes, event: str = "") -> list[Delta]:
         out: list[Delta] = []
@@ -124,7 +126,7 @@ class GeminiSpeaker:
     def _take_part(self, part: Part, at: int, data: bytes, out: list[Delta]) -> None:
         if part.function_call is not None:
             self._call(part.function_call, part.thought_signature, out)
-        elif part.text is None and self._keep(raw_parts(data)[at : at + 1], out):
+        elif part.text is None and self._keep(self._raw_part(at, data), out):
             pass
         elif part.thought:
             self._think(part.text or "", part.thought_signature, out)
@@ -169,7 +171,7 @@ class GeminiSpeaker:
             out.append(Noted("call_without_name", "The model's host sent a tool call without a name: left out."))
             return
         given = call.id or None
-        known, self._ids = given in self._ids, self._ids | {given or ""}
+        known = given in self._ids
         made = ToolCall(
             id=CallId(given) if given and not known else new_call_id(),
             name=decode_name(call.name),
@@ -177,16 +179,23 @@ class GeminiSpeaker:
             signature=decode_signature(signature) if signature else None,
             upstream_id=given,
         )
+        if given:
+            self._ids.add(given)
         self._open(made, out)
 
-    def _keep(self, raws: Iterable[Raw], out: list[Delta]) -> bool:
-        """Whether there was a part of another kind."""
-        for raw in map(read_json, raws):
-            kind = kind_of(raw) if raw is not None else None
-            if raw is not None and kind is not None:
-                self._open(Kept(FAMILY, kind, raw), out)
-                return True
-        return False
+    def _raw_part(self, at: int, data: bytes) -> Raw | None:
+        if data is not self._looked_at:
+            self._looked_at, self._raw_parts = data, raw_parts(data)
+        return self._raw_parts[at] if at < len(self._raw_parts) else None
+
+    def _keep(self, part: Raw | None, out: list[Delta]) -> bool:
+        """Whether it is a part of another kind."""
+        raw = read_json(part) if part is not None else None
+        kind = kind_of(raw) if raw is not None else None
+        if raw is None or kind is None:
+            return False
+        self._open(Kept(FAMILY, kind, raw), out)
+        return True
 
     def _open(self, part: ToolCall | Kept, out: list[Delta]) -> None:
         self._keys += 1

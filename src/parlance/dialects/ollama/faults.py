@@ -51,7 +51,7 @@ def _by_words(error: UpstreamError, complaint: Complaint, status: int, host: str
         text = f"{host} does not have the model {name!r}. Get it there with `ollama pull {name}`, or ask for another."
         return _instead(error, HostRejected(text, host=host))
     if status == 429 and _SPENT.search(said):
-        text = f"{host} answered 429: {tell(said)} Trying again soon does not help."
+        text = f"{error.message} Trying again soon does not help."
         return _instead(error, HostQuotaExhausted(text, host=host))
     if status == 403 and "disabled" in said:
         return _instead(error, HostRejected(f"{host} answered 403: {tell(said)}", host=host))

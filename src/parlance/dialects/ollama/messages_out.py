@@ -59,6 +59,9 @@ def encode_messages(messages: Sequence[Message], to: Listener) -> list[WireMessa
             continue
         _append(encoded, _assistant(message, to) if message.role == "assistant" else _other(message, to))
         calls = {part.id for part in message.parts if isinstance(part, ToolCall)}
+    if not encoded:
+        # Asked without a message, a server loads the model and says nothing.
+        encoded.append(WireMessage(role="user", content=to.losses.pad(to.host)))
     return encoded
 
 
@@ -110,7 +113,7 @@ def _said(role: str, parts: Iterable[Part], to: Listener) -> WireMessage:
         match part:
             case Text(text=text) if text:
                 texts.append(text)
-            case Image(source=Inline(data=data)):
+            case Image(source=Inline(data=data)) if data:
                 images.append(b64encode(data).decode())
             case Image() | File():
                 texts.append(_named(part, to))
@@ -176,8 +179,9 @@ def _results(message: Message, calls: set[str], given: list[Part], to: Listener)
         if not isinstance(part, ToolResult):
             continue
         if part.call_id not in calls:
-            to.losses.add("result_dropped", "A tool's result belongs to no call in the history: left out.")
+            to.losses.add("result_dropped", "A tool's result belongs to no open call in the history: left out.")
             continue
+        calls.discard(part.call_id)
         shown = [] if isinstance(part.output, str) else [one for one in part.output if isinstance(one, Image | File)]
         if shown:
             given += [Text(f"What the tool {part.name} returned besides its text:"), *shown]

@@ -9,11 +9,12 @@ import msgspec
 
 from parlance.core.messages import Message
 from parlance.core.parts import Part, Reasoning, Refusal, Text, ToolCall
+from parlance.core.usage import Usage
 from parlance.dialects.ollama.messages_out import object_text, wrapped_text
 
 
 def project(message: Message) -> Message:
-    """The message as it is after a way through this language. Idempotent; finish and usage stay, as totals."""
+    """The message as it is after a way through this language. Idempotent; finish and usage stay, as totals; no input is one not said."""
     parts: list[Part] = []
     for part in message.parts:
         match _say(part), parts[-1] if parts else None:
@@ -27,7 +28,7 @@ def project(message: Message) -> Message:
                 parts.append(said)
     usage = message.usage
     if usage is not None:
-        usage = msgspec.structs.replace(usage, cached=None, cache_written=None, reasoning=None, estimated=False)
+        usage = Usage(input=usage.input or None, output=usage.output)
     return msgspec.structs.replace(message, parts=tuple(parts), usage=usage)
 
 

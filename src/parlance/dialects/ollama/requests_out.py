@@ -110,7 +110,7 @@ def _offered(request: Request, to: Listener) -> list[ToolSpec]:
             offered, forced = [tool for tool in offered if tool.name in names], mode == "required"
         case _:
             pass
-    if forced and offered:
+    if forced:
         text = (
             f"{to.host} can't make a model call a tool: it is offered only what it shall call, and may answer itself."
         )
@@ -137,7 +137,7 @@ def _think(request: Request, to: Listener) -> bool | str | None:
         text = f"{to.host} takes no budget for reasoning, only a level: left out."
         to.losses.add("reasoning_budget_dropped", text)
     if ask.effort is None:
-        return None if ask.budget is None else ask.budget > 0
+        return None if ask.budget is None else ask.budget != 0
     level = _LEVELS[ask.effort]
     if isinstance(level, str) and level != ask.effort:
         text = f"{to.host} knows no effort {ask.effort!r} for reasoning: {level!r} was asked for."

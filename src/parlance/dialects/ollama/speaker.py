@@ -160,7 +160,8 @@ class OllamaSpeaker:
         self._leave_tags(out)
         self._ended = True
         if line.prompt_eval_count is not None or line.eval_count is not None:
-            out.append(UsageReported(Usage(input=line.prompt_eval_count, output=line.eval_count)))
+            # No prompt has no tokens: some servers say so of one that they had cached.
+            out.append(UsageReported(Usage(input=line.prompt_eval_count or None, output=line.eval_count)))
         out.append(Finished(decode_finish(line.done_reason), line.done_reason or None))
 
 

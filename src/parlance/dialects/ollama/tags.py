@@ -5,6 +5,8 @@ from typing import Final, Literal
 
 _OPEN: Final = "<think>"
 _CLOSE: Final = "</think>"
+_MOST_SPACE: Final = 128
+"""So much space before a tag may belong to it: some models write lines without end, and each is held back till then."""
 
 Piece = tuple[Literal["text", "thought"], str]
 
@@ -42,10 +44,10 @@ class TagSplitter:
 
     def _look_for_opening(self) -> None:
         begin = self._held.lstrip()
-        if begin.startswith(_OPEN):
+        if begin.startswith(_OPEN) and len(self._held) - len(begin) <= _MOST_SPACE:
             self._thinking = True
             self._held = begin[len(_OPEN) :]
-        elif begin and not _OPEN.startswith(begin):
+        elif (begin and not _OPEN.startswith(begin)) or len(self._held) - len(begin) > _MOST_SPACE:
             self._passed = self._begun = True
 
     def _think(self) -> Iterator[Piece]:
@@ -55,7 +57,7 @@ class TagSplitter:
         if close:
             self._thinking, self._passed = False, True
             self._begun, self._held = False, rest
-            thought = thought.rstrip()
+            thought = thought[: len(thought) - _space_behind(thought)]
         else:
             keep = _unsure(thought)
             thought, self._held = thought[: len(thought) - keep], thought[len(thought) - keep :]
@@ -73,5 +75,8 @@ class TagSplitter:
 def _unsure(text: str) -> int:
     """How much of the end may still be the space before a closing tag, or the beginning of one."""
     tag = next((size for size in range(len(_CLOSE) - 1, 0, -1) if text.endswith(_CLOSE[:size])), 0)
-    before = text[: len(text) - tag]
-    return tag + len(before) - len(before.rstrip())
+    return tag + _space_behind(text[: len(text) - tag])
+
+
+def _space_behind(text: str) -> int:
+    return min(len(text) - len(text.rstrip()), _MOST_SPACE)

@@ -39,7 +39,7 @@ def encode_messages(messages: Sequence[Message], to: Listener) -> list[WireMessa
             continue
         _append(encoded, _assistant(message, to) if message.role == "assistant" else _said(message, to))
         calls = {part.id for part in message.parts if isinstance(part, ToolCall)}
-    return encoded
+    return encoded or [WireMessage("user", to.losses.pad(to.host))]
 
 
 def _append(encoded: list[WireMessage], message: WireMessage) -> None:
@@ -112,8 +112,9 @@ def _results(message: Message, calls: set[str], given: list[Part], to: Listener)
         if not isinstance(part, ToolResult):
             continue
         if part.call_id not in calls:
-            to.losses.add("result_dropped", "A tool's result belongs to no call in the history: left out.")
+            to.losses.add("result_dropped", "A tool's result belongs to no open call in the history: left out.")
             continue
+        calls.discard(part.call_id)
         shown = [] if isinstance(part.output, str) else [one for one in part.output if isinstance(one, Image | File)]
         if shown:
             given += [Text(f"What the tool {part.name} returned besides its text:"), *shown]

@@ -11,6 +11,7 @@ TEXT_ONLY: Final = "text_only"
 NO_ALLOWED_TOOLS: Final = "no_allowed_tools"
 SHORT_CALL_IDS: Final = "short_call_ids"
 CACHE_MARKS: Final = "cache_marks"
+RANDOM_SEED: Final = "random_seed"
 
 QUIRKS: Final = {
     MAX_TOKENS_FIELD: "knows `max_tokens` only, not its successor `max_completion_tokens`",
@@ -22,5 +23,6 @@ QUIRKS: Final = {
     NO_ALLOWED_TOOLS: "does not know the choice `allowed_tools`: only the allowed ones are offered",
     SHORT_CALL_IDS: "takes ids of calls only if they are nine letters or digits",
     CACHE_MARKS: "takes `cache_control` marks on parts of the content",
+    RANDOM_SEED: "calls the seed `random_seed`",
 }
 """Each quirk and what it means: the host …"""

@@ -48,6 +48,7 @@ class WireRequest(Struct, omit_defaults=True):
     top_p: float | None = None
     top_k: int | None = None
     seed: int | None = None
+    random_seed: int | None = None
     stop: list[str] | None = None
     reasoning_effort: str | None = None
     response_format: WireFormat | None = None
@@ -64,7 +65,8 @@ def encode_request(request: Request, *, host: str, quirks: frozenset[str]) -> En
         stop=list(request.sampling.stop) or None,
         temperature=request.sampling.temperature,
         top_p=request.sampling.top_p,
-        seed=request.sampling.seed,
+        seed=None if quirk.RANDOM_SEED in quirks else request.sampling.seed,
+        random_seed=request.sampling.seed if quirk.RANDOM_SEED in quirks else None,
         reasoning_effort=request.reasoning.effort,
         response_format=_format(request),
     )

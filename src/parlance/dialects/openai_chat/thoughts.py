@@ -7,16 +7,15 @@ back, the value is the whole entry without its text, as JSON.
 from collections.abc import Iterable
 from typing import Final
 
-import msgspec
 from msgspec import Raw, Struct
 
 from parlance.core.parts import Reasoning, Signature, Text, ToolCall
 from parlance.dialects.foreign import unwrap_signature, wrap_signature
+from parlance.dialects.mend import encode_json
 from parlance.dialects.openai_chat.wire import ExtraContent, Google
 from parlance.dialects.raw_fields import read_fields, read_json, read_text
 
 FAMILY: Final = "openai_chat"
-_encode: Final = msgspec.json.Encoder().encode
 
 
 class Entry(Struct):
@@ -35,7 +34,9 @@ def decode_entry(raw: Raw) -> Entry:
     if not value:
         return Entry(text)
     if read_text(fields.get("format")):
-        value = _encode({key: one for key, one in fields.items() if key not in ("text", "summary", "index")}).decode()
+        value = encode_json(
+            {key: one for key, one in fields.items() if key not in ("text", "summary", "index")}
+        ).decode()
     return Entry(text, unwrap_signature(value, family=FAMILY, id=read_text(fields.get("id"))), sealed=not signed)
 
 
@@ -77,7 +78,7 @@ def encode_entry(signature: Signature, *, sealed: bool, text: str = "") -> Raw:
             fields["id"] = signature.id
     if text and not sealed:
         fields["text"] = text
-    return Raw(_encode(fields))
+    return Raw(encode_json(fields))
 
 
 def _kept_entry(value: str) -> dict[str, Raw]:

@@ -25,9 +25,10 @@ from parlance.core.parts import (
 )
 from parlance.dialects.data_uris import encode_data_uri
 from parlance.dialects.losses import Losses
+from parlance.dialects.mend import encode_json
 from parlance.dialects.openai_responses import quirks as quirk
 from parlance.dialects.openai_responses.items import echo_of
-from parlance.dialects.openai_responses.told import tell_content, tell_summary
+from parlance.dialects.openai_responses.told import tell_content, tell_summary, tell_thought
 from parlance.dialects.openai_responses.wire import FAMILY, NOTHING
 from parlance.dialects.openai_responses.wire_requests import (
     AudioData,
@@ -90,15 +91,16 @@ def encode_said(parts: Sequence[Text | Refusal], to: Listener, *, back: bool) ->
         return None
     if not any(isinstance(part, Refusal) or _own_annotations(part) for part in said):
         return WireMessage("assistant", "".join(part.text for part in said), phase or NOTHING)
-    contents = [Raw(msgspec.json.encode(tell_content(part))) for part in said]
+    contents = [Raw(encode_json(tell_content(part))) for part in said]
     id = f"msg_{_digest(''.join(part.text for part in said))}"
     return OutputMessage(id, "assistant", "completed", contents, phase or NOTHING)
 
 
 def encode_thought(thoughts: Sequence[Reasoning], signature: Signature) -> WireReasoning:
-    """A signed thought, with the summaries that go before its proof."""
-    summary = [Raw(msgspec.json.encode(tell_summary(one.text))) for one in thoughts if one.text]
-    return WireReasoning(signature.id or f"rs_{_digest(signature.value)}", summary, signature.value)
+    """A signed thought, with what was told of it before its proof: its own words, and summaries."""
+    summary = [Raw(encode_json(tell_summary(one.text))) for one in thoughts if one.text and one.summary]
+    content = [Raw(encode_json(tell_thought(one.text))) for one in thoughts if one.text and not one.summary]
+    return WireReasoning(signature.id or f"rs_{_digest(signature.value)}", summary, signature.value, content or None)
 
 
 def encode_call(call: ToolCall, to: Listener, *, back: bool) -> FunctionCall | CustomCall:
@@ -121,7 +123,7 @@ def encode_result(result: ToolResult, to: Listener, *, freeform: bool) -> Functi
 
 def encode_call_id(id: str) -> str:
     """The id as hosts take it, the same for a call and its result."""
-    return id if len(id) <= _LONGEST_ID else f"call_{_digest(id)}"
+    return id if 0 < len(id) <= _LONGEST_ID else f"call_{_digest(id)}"
 
 
 def encode_name(name: str) -> str:
@@ -146,6 +148,8 @@ def _image(part: Image, to: Listener) -> Content:
     match part.source:
         case _ if quirk.TEXT_ONLY in to.quirks:
             pass
+        case Inline(data=b""):
+            pass
         case Url(url=url):
             return InputImage(image_url=url, detail=part.detail or "auto")
         case Inline(data=data):
@@ -162,6 +166,8 @@ def _image(part: Image, to: Listener) -> Content:
 def _file(part: File, to: Listener) -> Content:
     match part.source:
         case _ if quirk.TEXT_ONLY in to.quirks:
+            pass
+        case Inline(data=b""):
             pass
         case Inline(data=data) if part.media_type in _AUDIO:
             return InputAudio(AudioData(b64encode(data).decode(), _AUDIO[part.media_type or ""]))

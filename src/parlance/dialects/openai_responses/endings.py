@@ -44,10 +44,15 @@ class ToldUsage(_Unsaid, frozen=True, omit_defaults=True, kw_only=True):
     total_tokens: int
 
 
-def decode_ending(response: Fields, *, host: str) -> Finished:
-    """Raises the error of a response that failed, and `TruncatedAnswer` for one that is not at its end."""
+def decode_ending(response: Fields, ending: str, *, host: str) -> Finished:
+    """Raises the error of a response that failed, and `TruncatedAnswer` for one that is not at its end.
+
+    `ending` is the status that its event stands for, if it came with one: it counts where the response has none, and
+    a failure always does.
+    """
     error = read_fields(response.get("error"))
-    status = read_text(response.get("status")) or ("failed" if error else "completed")
+    said = read_text(response.get("status")) or ending or ("failed" if error else "completed")
+    status = "failed" if ending == "failed" else said
     match status:
         case "failed":
             raise decode_stream_error(error or read_text(response.get("error")) or "", host=host)

@@ -40,7 +40,12 @@ def encode_input(messages: Sequence[Message], to: Listener) -> tuple[str | None,
             case _:
                 text = _system_text(message, to)
                 items += [WireMessage("system", text)] if text else []
-    return instructions or None, items
+    if items:
+        return instructions or None, items
+    # An input must not be empty.
+    if instructions:
+        return None, [WireMessage("system", instructions)]
+    return None, [WireMessage("user", to.losses.pad(to.host))]
 
 
 class _Spoken:

@@ -114,6 +114,8 @@ def _add_tools(wire: WireRequest, request: Request, quirks: frozenset[str]) -> N
     match choice:
         case NamedTool(name=name):
             wire.tool_choice = _chosen(name, freeform)
+        case AllowedTools(names=()):
+            wire.tool_choice = "none"
         case AllowedTools(mode=mode, names=allowed):
             wire.tool_choice = ChosenAllowed(mode, [_chosen(name, freeform) for name in allowed])
         case "none" | "required":

@@ -65,7 +65,7 @@ class ResponsesSpeaker:
         self._begun = False
         self._ended = False
         self._mended = False
-        # The open parts with their items; the items that are done; the parts that ended before their item did.
+        # The open part of each item; the items that are done; the parts that ended before their item did.
         self._open: dict[int, int] = {}
         self._closed: set[int] = set()
         self._ended_before: set[int] = set()
@@ -85,7 +85,8 @@ class ResponsesSpeaker:
         if kind == "response.output_text.delta":
             # Most events are plain text.
             key = (told.output_index << 16) + (told.content_index << 1) + 1
-            if (key in self._open or self._open_part(key, told.output_index, "output_text", out)) and told.delta:
+            is_open = self._open.get(told.output_index) == key
+            if (is_open or self._open_part(key, told.output_index, "output_text", out)) and told.delta:
                 out.append(TextDelta(key, told.delta))
         elif kind == "response.function_call_arguments.delta" or kind == "response.custom_tool_call_input.delta":
             if told.delta:
@@ -103,8 +104,11 @@ class ResponsesSpeaker:
             )
         return []
 
-    def take_response(self, raw: Raw, out: list[Delta]) -> None:
-        """A whole response: what of it has not come yet, and how it ended. Raises what a failed one stands for."""
+    def take_response(self, raw: Raw, out: list[Delta], *, ending: str = "") -> None:
+        """A whole response: what of it has not come yet, and how it ended. Raises what a failed one stands for.
+
+        `ending` is the status that its event stands for.
+        """
         response = read_fields(raw)
         self._begin(response, out)
         if not self._closed:
@@ -114,7 +118,7 @@ class ResponsesSpeaker:
         usage = decode_usage(response.get("usage"))
         if usage is not None:
             out.append(UsageReported(usage))
-        out.append(decode_ending(response, host=self._host))
+        out.append(decode_ending(response, ending, host=self._host))
         self._ended = True
 
     def _take(self, kind: str, told: WireEvent, data: bytes, out: list[Delta]) -> None:
@@ -133,7 +137,7 @@ class ResponsesSpeaker:
             case _ if kind in SNAPSHOTS:
                 self._begin(read_fields(told.response), out)
             case _ if kind in ENDINGS:
-                self.take_response(told.response, out)
+                self.take_response(told.response, out, ending=kind.removeprefix("response."))
             case _ if kind.endswith(".added"):
                 self._take_opening(kind, told, data, out)
             case "response.output_item.done":
@@ -164,16 +168,16 @@ class ResponsesSpeaker:
 
     def _open_part(self, key: int, index: int, kind: str, out: list[Delta]) -> bool:
         """Opens what is neither open nor done, and ends what was open in the same item. Whether it is open then."""
-        if key not in self._open and index not in self._closed and kind in _EMPTY:
+        if self._open.get(index) != key and index not in self._closed and kind in _EMPTY:
             self._open_in_item(key, index, _EMPTY[kind], out)
-        return key in self._open
+        return self._open.get(index) == key
 
     def _open_in_item(self, key: int, index: int, part: Part, out: list[Delta]) -> None:
-        for other in [other for other, of in self._open.items() if of == index]:
-            del self._open[other]
+        other = self._open.get(index)
+        if other is not None:
             self._ended_before.add(other)
             out.append(Done(other))
-        self._open[key] = index
+        self._open[index] = key
         out.append(Opened(key, part))
 
     def _grow(self, key: int, kind: str, told: WireEvent, out: list[Delta]) -> None:
@@ -187,9 +191,9 @@ class ResponsesSpeaker:
         if kind == "reasoning" and read_text(item.get("encrypted_content")) is not None:
             # It will be signed, so it counts even if no word of it is ever shown.
             key = summary_key(index, 0)
-            if key not in self._open:
+            if self._open.get(index) != key:
                 self._open_in_item(key, index, Reasoning("", redacted=True, summary=True), out)
-        elif kind in ("function_call", "custom_tool_call") and key not in self._open:
+        elif kind in ("function_call", "custom_tool_call") and self._open.get(index) != key:
             call = call_of_item(item)
             if call is not None:
                 self._open_in_item(key, index, msgspec.structs.replace(call, arguments="", signature=None), out)
@@ -198,17 +202,15 @@ class ResponsesSpeaker:
         if index in self._closed:
             return
         self._closed.add(index)
-        left = [key for key, of in self._open.items() if of == index]
+        open_ = self._open.pop(index, None)
         for place in parts_of_item(read_fields(raw), raw=raw, index=index):
-            if place.key in left:
-                left.remove(place.key)
-                del self._open[place.key]
+            if place.key == open_:
+                open_ = None
                 out.append(Done(place.key, place.part))
             elif place.key not in self._ended_before:
                 out += [Opened(place.key, place.part), Done(place.key)]
-        for key in left:
-            del self._open[key]
-            out.append(Done(key))
+        if open_ is not None:
+            out.append(Done(open_))
 
     def _take_other(self, kind: str, data: bytes, out: list[Delta]) -> None:
         """An error, in the forms it has over a stream or a socket or as a bare object, or what we don't know."""

@@ -93,6 +93,10 @@ def tell_summary(text: str) -> dict[str, object]:
     return {"type": "summary_text", "text": text}
 
 
+def tell_thought(text: str) -> dict[str, object]:
+    return {"type": "reasoning_text", "text": text}
+
+
 def _reasoning(part: Reasoning, id: str, *, done: bool) -> dict[str, object]:
     item: dict[str, object] = {"id": id, "type": "reasoning", "summary": []}
     if not done:

@@ -60,10 +60,11 @@ class OutputMessage(Struct, tag_field="type", tag="message", omit_defaults=True)
     phase: Raw = NOTHING
 
 
-class WireReasoning(Struct, tag_field="type", tag="reasoning"):
+class WireReasoning(Struct, tag_field="type", tag="reasoning", omit_defaults=True):
     id: str
     summary: list[Raw]
     encrypted_content: str
+    content: list[Raw] | None = None
 
 
 class _Echo(Struct, tag_field="type", omit_defaults=True, rename={"asynchronous": "async"}, kw_only=True):

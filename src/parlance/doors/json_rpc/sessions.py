@@ -33,11 +33,10 @@ class Sessions:
         """A new session. Where there are too many, the one that was left alone the longest goes; `TooManyAtOnce` when
         all are in use.
         """
-        own = self._of.setdefault(principal, {})
-        if len(own) >= self._limits.per_principal:
+        if len(own := self._of.get(principal, {})) >= self._limits.per_principal:
             self._make_room(own)
         session = Session(secrets.token_hex(16), principal, opening, self._limits.history_tokens)
-        own[session.id] = session
+        self._of.setdefault(principal, {})[session.id] = session
         self._expire_later(session)
         return session
 

@@ -10,7 +10,6 @@ from starlette.types import Receive, Send
 from parlance.core.errors import (
     InternalError,
     KeyMissing,
-    LimitReached,
     NothingToCancel,
     ParlanceError,
     SessionNotFound,
@@ -66,7 +65,7 @@ class RpcSocket:
         self._receive = receive
         self._send = send
         self._seat: Seat
-        self._not_seated: LimitReached | None = None
+        self._not_seated: ParlanceError | None = None
         self._request_id = ""
         self._telling = Telling(send, lambda error, _: encode_notice(error, session_id))
         self._beside = Beside()
@@ -210,12 +209,12 @@ class RpcSocket:
                 return Done("resumed", task_id)
 
     def _authenticate(self, key: str) -> None:
-        principal = self._serving.gate.authenticate_key(key)
-        if self._seat.principal is not None:
-            self._sessions.find(self._session_id, principal)
         try:
+            principal = self._serving.gate.authenticate_key(key)
+            if self._seat.principal is not None:
+                self._sessions.find(self._session_id, principal)
             self._seat.belong(principal)
-        except LimitReached as error:
+        except ParlanceError as error:
             self._not_seated = error
             raise
 

@@ -102,13 +102,14 @@ class ChatSocket:
         return None
 
     async def _sign_in(self) -> bool:
-        limit = self._serving.options.sign_in
+        limit, request_id = self._serving.options.sign_in, None
         try:
             async with asyncio.timeout(limit):
                 text = await self._next_frame()
             if text is None:
                 return False
             command = decode_command(text)
+            request_id = command.request_id
             if not isinstance(command, Auth):
                 raise KeyMissing('This server needs a key. Send {"action":"auth","payload":{"key":…}} first.')
             await self._authenticate(command)
@@ -117,7 +118,7 @@ class ChatSocket:
         except FrameRefused as refusal:
             return await self._turn_away(refusal.error, refusal.request_id)
         except ParlanceError as error:
-            return await self._turn_away(error, None)
+            return await self._turn_away(error, request_id)
         return True
 
     async def _turn_away(self, error: ParlanceError, request_id: str | None) -> bool:

@@ -31,13 +31,18 @@ class Asking(Struct, frozen=True):
     stop: list[str] | None
     notices: tuple[Notice, ...]
 
-    def prepare(self, model: ChatModel) -> ChatModel:
-        """The model with the tools."""
+    def prepare(self, model: ChatModel) -> tuple[ChatModel, bool]:
+        """The model with the tools, and whether it has them: a model that knows none answers without, unless it must
+        call one.
+        """
         if not self.tools:
-            return model
-        if self.tool_choice is None:
-            return model.bind_tools(self.tools)
-        return model.bind_tools(self.tools, tool_choice=self.tool_choice)
+            return model, True
+        if self.tool_choice is not None:
+            return model.bind_tools(self.tools, tool_choice=self.tool_choice), True
+        try:
+            return model.bind_tools(self.tools), True
+        except NotImplementedError:
+            return model, False
 
 
 class _Body(Struct):

@@ -51,7 +51,7 @@ class LangChain:
         listener, begun = Listener(), False
         async with aclosing(self._chunks(request, asking)) as batches:
             async for batch in batches:
-                deltas = [delta for chunk in batch for delta in listener.feed(chunk)]
+                deltas = [delta for one in batch for delta in ([one] if isinstance(one, Noted) else listener.feed(one))]
                 if deltas:
                     yield deltas if begun else beginning.put_before(deltas)
                     begun = True
@@ -90,11 +90,14 @@ class LangChain:
 
     async def _ask(self, request: Request, asking: Asking) -> AsyncIterator[object]:
         """Runs in the provider's thread."""
-        model = asking.prepare(self._models.model_for(request))
+        model, has_tools = asking.prepare(self._models.model_for(request))
         chunks = model.astream(asking.messages, stop=asking.stop) if asking.stop else model.astream(asking.messages)
         async with closing(chunks):
             async for chunk in chunks:
                 yield chunk
+                if not has_tools:
+                    has_tools = True
+                    yield Noted("tool_dropped", f"The model of {self.name} knows no tools: none was offered to it.")
 
     def _told(self, error: Exception) -> UpstreamError:
         """What a model's package raised: by the status that the host answered, where it says one."""

@@ -12,6 +12,7 @@ FIELDS = frozenset(
     stream_options temperature tool_choice tools top_logprobs top_p user verbosity web_search_options""".split()
 )
 MESSAGE_FIELDS = frozenset("role content name tool_calls tool_call_id refusal audio function_call".split())
+_GIVEN = {"function": "arguments", "custom": "input"}
 
 
 def complaint_about(body: bytes) -> str | None:
@@ -69,10 +70,11 @@ def _about_calls(calls: JsonValue, waiting: set[str]) -> str | None:
     if not isinstance(calls, list) or not calls:
         return "tool_calls must be a list that is not empty"
     for call in calls:
-        function = call.get("function") if isinstance(call, dict) else None
-        if not isinstance(call, dict) or not isinstance(call.get("id"), str) or not isinstance(function, dict):
-            return "a tool call must have an id and a function"
-        if not isinstance(function.get("name"), str) or not isinstance(function.get("arguments"), str):
+        kind = str(call.get("type")) if isinstance(call, dict) else ""
+        called = call.get(kind) if isinstance(call, dict) and kind in _GIVEN else None
+        if not isinstance(call, dict) or not isinstance(call.get("id"), str) or not isinstance(called, dict):
+            return "a tool call must have an id and a function, or a custom tool"
+        if not isinstance(called.get("name"), str) or not isinstance(called.get(_GIVEN[kind]), str):
             return "a call's name and arguments must be strings"
         waiting.add(str(call["id"]))
     return None

@@ -9,6 +9,7 @@ from anthropic.types.shared.error_type import ErrorType
 from parlance.core.errors import (
     Fault,
     HostAnswerInvalid,
+    HostDeclined,
     HostFailed,
     HostKeyRefused,
     HostQuotaExhausted,
@@ -49,7 +50,7 @@ def told(type: str = "invalid_request_error", message: str = "Said.", code: str 
         (401, told("authentication_error"), HostKeyRefused),
         (402, told("billing_error"), HostQuotaExhausted),
         (403, told("permission_error"), HostKeyRefused),
-        (404, told("not_found_error"), HostRejected),
+        (404, told("not_found_error"), HostDeclined),
         (408, told("timeout_error"), HostTimeout),
         (409, told("conflict_error"), HostFailed),
         (413, told("request_too_large"), HostRejected),

@@ -267,18 +267,19 @@ def test_images_and_documents_are_told_by_what_they_are() -> None:
         File(Inline(b"RIFF"), "audio/wav"),
         File(Url("https://a.example/b.docx"), "application/msword"),
         File(Uploaded("anthropic_messages", "file_1")),
+        Image(Inline(b""), "image/png"),
     ]
     encoded = encode(request(message("user", *parts)))
     content = body(encoded)["messages"][0]["content"]
     assert [(one["type"], one.get("source", {}).get("type")) for one in content] == [
         ("image", "base64"), ("image", "base64"), ("text", None), ("text", None), ("document", "base64"),
-        ("document", "text"), ("text", None), ("text", None), ("text", None), ("document", "file"),
+        ("document", "text"), ("text", None), ("text", None), ("text", None), ("document", "file"), ("text", None),
     ]  # fmt: skip
     assert [one["source"]["media_type"] for one in content[:2]] == ["image/png", "image/jpeg"]
     assert content[2]["text"] == "[image a.bmp image/bmp]"
     assert content[5]["source"]["data"] == "größer"
     assert set(codes(encoded)) == {"part_dropped"}
-    assert len(encoded.notices) == 5
+    assert len(encoded.notices) == 6
 
 
 def test_a_host_that_takes_only_text_hears_the_names() -> None:

@@ -6,11 +6,14 @@ Each is checked by the strict upstream, too (`told.encode`).
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import Raw
 
 from parlance.core.messages import Message
 from parlance.core.parts import CacheMark, Text, ToolResult
 from parlance.core.requests import AllowedTools, NamedTool, OutputFormat, Sampling, ToolChoice, ToolSpec
+from parlance.dialects.anthropic_messages.names import decode_name, encode_name
 from tests.unit.dialects.anthropic_messages.told import body, call, codes, encode, message, messages, request
 
 TOOLS = (ToolSpec("look", "Looks."), ToolSpec("type", freeform=True))
@@ -66,6 +69,13 @@ def test_names_of_tools_have_only_the_hosts_characters() -> None:
     encoded = encode(request(tools=tools, tool_choice=NamedTool("a.b/ü")))
     assert body(encoded)["tools"][0]["name"] == body(encoded)["tool_choice"]["name"] == "a_x2e_b_x2f__xfc_"
     assert codes(encoded) == ["tool_renamed"]
+
+
+@given(st.lists(st.sampled_from(["_x", "2e", "_", ".", "x", "5f", "é", "0", "_x5f_"]), min_size=1, max_size=6))
+def test_a_name_that_looks_like_an_escaped_one_leads_back_to_itself(pieces: list[str]) -> None:
+    name = "".join(pieces)
+    assert decode_name(encode_name(name)) == name
+    assert encode_name("get_xml") == "get_xml"
 
 
 @pytest.mark.requirement("anthropic_messages:request:output_format")

@@ -6,6 +6,7 @@ import pytest
 
 from parlance.core.errors import (
     HostAnswerInvalid,
+    HostDeclined,
     HostFailed,
     HostKeyRefused,
     HostQuotaExhausted,
@@ -61,7 +62,7 @@ BAD_KEY = [{"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "API_
         (401, told(401, "UNAUTHENTICATED"), HostKeyRefused),
         (402, told(402, "FAILED_PRECONDITION"), HostQuotaExhausted),
         (403, told(403, "PERMISSION_DENIED"), HostKeyRefused),
-        (404, told(404, "NOT_FOUND"), HostRejected),
+        (404, told(404, "NOT_FOUND"), HostDeclined),
         (408, b"", HostTimeout),
         (429, told(429, "RESOURCE_EXHAUSTED"), HostRateLimited),
         (500, told(500, "INTERNAL"), HostFailed),

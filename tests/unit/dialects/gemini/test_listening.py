@@ -6,7 +6,7 @@ import pytest
 
 from parlance.core.deltas import Began, Finished, Opened, ReasoningDelta, Signed, TextDelta, UsageReported
 from parlance.core.errors import HostAnswerInvalid, HostFailed, TruncatedAnswer
-from parlance.core.parts import Signature, Text, ToolCall
+from parlance.core.parts import Kept, Signature, Text, ToolCall
 from parlance.core.provider import HostAnswer
 from parlance.core.usage import Finish, Usage
 from parlance.dialects.gemini.speak import LANGUAGE
@@ -157,6 +157,16 @@ def test_what_is_no_answer_is_refused(answered: bytes) -> None:
 def test_what_is_no_list_of_models_is_refused(listed: bytes) -> None:
     with pytest.raises(HostAnswerInvalid, match="list of models"):
         LANGUAGE.decode_models(listed)
+
+
+def test_one_chunk_may_hold_thousands_of_calls_and_kept_parts() -> None:
+    calls = [{"functionCall": {"name": "look", "args": {}, "id": f"c{number}"}} for number in range(20_000)]
+    codes = [{"executableCode": {"code": str(number)}} for number in range(20_000)]
+    opened = [delta.part for delta in feed(chunk(*calls, *codes, {})) if isinstance(delta, Opened)]
+    assert [part.id for part in opened if isinstance(part, ToolCall)] == [f"c{number}" for number in range(20_000)]
+    assert [bytes(part.data) for part in opened if isinstance(part, Kept)] == [
+        json.dumps(code).encode() for code in codes
+    ]
 
 
 def test_a_stream_that_says_nothing_is_cut() -> None:

@@ -228,10 +228,12 @@ def test_media_travel_inside_or_by_their_address() -> None:
 @pytest.mark.requirement("gemini:request:media")
 def test_media_of_others_are_named_in_the_text_and_it_is_said() -> None:
     given = request(
-        message("user", File(Uploaded("openai_chat", "file-1"), name="a.pdf"), Image(Url("https://x"), detail="low"))
+        message("user", File(Uploaded("openai_chat", "file-1"), name="a.pdf"), Image(Url("https://x"), detail="low")),
+        message("user", File(Inline(b""), "text/plain")),
     )
     assert parts_of(*given.messages)[0][0] == {"text": "[file a.pdf]"}
-    assert notices(given) == ["part_dropped", "detail_dropped"]
+    assert parts_of(*given.messages)[0][-1] == {"text": "[file text/plain]"}
+    assert notices(given) == ["part_dropped", "detail_dropped", "part_dropped"]
 
 
 TOOLS = (ToolSpec("look", "Looks."), ToolSpec("now", strict=True))
@@ -254,6 +256,14 @@ def test_each_choice_of_tools_has_its_mode(choice: ToolChoice, config: object) -
 
 
 @pytest.mark.requirement("gemini:request:tool_choice")
+@pytest.mark.parametrize("choice", [NamedTool("typed"), AllowedTools("auto", ()), AllowedTools("required", ("typed",))])
+def test_a_choice_of_nothing_that_could_be_offered_is_no_call(choice: ToolChoice) -> None:
+    tools = (ToolSpec("look"), ToolSpec("typed", freeform=True))
+    asked = msgspec.structs.replace(request(), tools=tools, tool_choice=choice)
+    assert body(asked)["toolConfig"] == {"functionCallingConfig": {"mode": "NONE"}}
+    assert notices(asked) == ["tool_dropped"]
+
+
 def test_a_choice_left_open_says_no_more_than_what_is_strict() -> None:
     assert body(msgspec.structs.replace(request(), tools=TOOLS))["toolConfig"] == {
         "functionCallingConfig": {"mode": "VALIDATED"}
@@ -299,9 +309,14 @@ def test_strange_names_of_a_host_do_no_harm(name: str) -> None:
     [
         ("gemini-3-pro", ReasoningAsk("low"), {"thinkingLevel": "LOW"}, []),
         ("gemini-3-pro", ReasoningAsk("max", show=True), {"includeThoughts": True, "thinkingLevel": "XHIGH"}, []),
-        ("gemini-3-pro", ReasoningAsk("none"), {"thinkingLevel": "MINIMAL"}, ["reasoning_not_off"]),
+        ("gemini-3-pro", ReasoningAsk("none"), {"thinkingLevel": "LOW"}, ["reasoning_not_off"]),
+        ("gemini-3.5-flash", ReasoningAsk("none"), {"thinkingLevel": "MINIMAL"}, ["reasoning_not_off"]),
+        ("gemini-3.1-flash-lite", ReasoningAsk("minimal"), {"thinkingLevel": "MINIMAL"}, []),
+        ("gemini-3.8-flash", ReasoningAsk("minimal"), {"thinkingLevel": "LOW"}, ["reasoning_effort_changed"]),
+        ("gemini-2.5-pro", ReasoningAsk("none"), {"thinkingBudget": 128}, ["reasoning_not_off"]),
+        ("gemini-2.5-pro", ReasoningAsk(budget=0), {"thinkingBudget": 128}, ["reasoning_not_off"]),
         ("gemini-3-pro", ReasoningAsk("high", 100), {"thinkingBudget": 100}, ["reasoning_effort_dropped"]),
-        ("gemini-flash-latest", ReasoningAsk("minimal"), {"thinkingLevel": "MINIMAL"}, []),
+        ("gemini-flash-latest", ReasoningAsk("minimal"), {"thinkingLevel": "LOW"}, ["reasoning_effort_changed"]),
         ("gemini-pro-latest", ReasoningAsk("low"), {"thinkingLevel": "LOW"}, []),
         ("models/gemini-2.5-flash", ReasoningAsk("medium"), {"thinkingBudget": 8192}, []),
         ("gemini-2.5-flash", ReasoningAsk("none"), {"thinkingBudget": 0}, []),

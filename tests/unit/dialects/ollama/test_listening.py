@@ -56,6 +56,18 @@ def test_thoughts_text_and_calls_of_one_line_come_in_this_order() -> None:
     assert [type(delta) for delta in said[3:]] == [Opened, Done]
 
 
+@pytest.mark.parametrize("space", [0, 127, 128, 129, 20_000])
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_space_without_end_is_said_the_same_however_it_is_cut(space: int, size: int) -> None:
+    blank = "\n" * space
+    thought = f"<think>a{blank}</think>{blank}b"
+    cuts = list(range(0, len(thought), size))
+    # So much space may belong to a tag, and no more: it is held back until that is known.
+    assert told(thought, cuts) == ("a" + blank[128:], "b")
+    said = f"{blank}<think>c</think>d"
+    assert told(said, list(range(0, len(said), size))) == (("c", "d") if space <= 128 else ("", said))
+
+
 @pytest.mark.requirement("ollama:stream:calls_without_ids")
 def test_calls_without_ids_get_ids_of_ours_that_differ() -> None:
     call = {"function": {"name": "now", "arguments": {}}}
@@ -107,6 +119,7 @@ def test_what_is_not_readable_is_an_error_and_no_crash(data: bytes) -> None:
     [
         ({"prompt_eval_count": 7, "eval_count": 2}, [Usage(7, 2)]),
         ({"eval_count": 2}, [Usage(None, 2)]),
+        ({"prompt_eval_count": 0, "eval_count": 2}, [Usage(None, 2)]),
         ({"prompt_eval_count": 7}, [Usage(7, None)]),
         ({"prompt_eval_count": "x", "eval_count": "2"}, [Usage(None, 2)]),
         ({}, []),

@@ -92,6 +92,7 @@ def test_what_only_this_language_knows_is_passed_on_and_never_over_ours() -> Non
         (ReasoningAsk("xhigh"), "high", ["reasoning_effort_changed"]),
         (ReasoningAsk(budget=2000), True, ["reasoning_budget_dropped"]),
         (ReasoningAsk(budget=0), False, ["reasoning_budget_dropped"]),
+        (ReasoningAsk(budget=-1), True, ["reasoning_budget_dropped"]),
         (ReasoningAsk("medium", budget=2000), "medium", ["reasoning_budget_dropped"]),
     ],
 )
@@ -123,6 +124,7 @@ def test_structured_output_is_a_schema_or_any_json() -> None:
         ("none", [], []),
         ("required", ["look", "clock"], ["tool_choice_dropped"]),
         (NamedTool("clock"), ["clock"], ["tool_choice_dropped"]),
+        (NamedTool("gone"), [], ["tool_choice_dropped"]),
         (AllowedTools("auto", ("look",)), ["look"], []),
         (AllowedTools("required", ("look",)), ["look"], ["tool_choice_dropped"]),
     ],
@@ -200,12 +202,12 @@ def test_images_travel_inside_and_everything_else_is_named() -> None:
         Image(Url("https://x.example/a.png")),
         File(Inline(b"%PDF"), "application/pdf", "a.pdf"),
     )
-    encoded = encode(request(message("user", *parts, Image(Uploaded("gemini", "f1")))))
+    encoded = encode(request(message("user", *parts, Image(Uploaded("gemini", "f1")), Image(Inline(b"")))))
     told = json.loads(encoded.body)["messages"]
     assert told == [
         {
             "role": "user",
-            "content": "See\n\n[image https://x.example/a.png]\n\n[file a.pdf application/pdf]\n\n[image]",
+            "content": "See\n\n[image https://x.example/a.png]\n\n[file a.pdf application/pdf]\n\n[image]\n\n[image]",
             "images": ["iVBORw=="],
         }
     ]

@@ -9,6 +9,7 @@ from parlance.core.errors import (
     Fault,
     Field,
     HostAnswerInvalid,
+    HostDeclined,
     HostFailed,
     HostKeyRefused,
     HostQuotaExhausted,
@@ -50,7 +51,7 @@ def told(message: str = "Said.", type: str | None = None, code: object = None) -
         (401, told(), HostKeyRefused),
         (402, b"", HostQuotaExhausted),
         (403, b"no", HostKeyRefused),
-        (404, told(code="model_not_found"), HostRejected),
+        (404, told(code="model_not_found"), HostDeclined),
         (408, b"", HostTimeout),
         (409, b"", HostFailed),
         (413, b"", HostRejected),
@@ -138,7 +139,7 @@ def test_the_time_to_wait_is_read_in_every_form(headers: dict[str, str], seconds
 
 def test_the_host_says_whether_to_retry() -> None:
     assert type(error(500, b"", x_should_retry="false")) is HostRejected
-    assert type(error(429, b"", x_should_retry="false")) is HostRejected
+    assert type(error(429, b"", x_should_retry="false")) is HostDeclined
     assert type(error(400, b"", x_should_retry="true")) is HostFailed
 
 

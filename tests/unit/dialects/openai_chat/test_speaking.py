@@ -46,6 +46,13 @@ def test_the_limit_of_the_output_has_the_name_that_the_host_knows() -> None:
     assert body(encode(limited, "max_tokens_field"))["max_tokens"] == 9
 
 
+def test_the_seed_has_the_name_that_the_host_knows() -> None:
+    seeded = replace(request(), sampling=Sampling(seed=0))
+    assert (body(encode(seeded))["seed"], "random_seed" in body(encode(seeded))) == (0, False)
+    other = body(encode(seeded, "random_seed"))
+    assert (other["random_seed"], "seed" in other) == (0, False)
+
+
 @pytest.mark.requirement("openai_chat:request:calls_answered")
 def test_every_call_is_answered_before_the_next_user_message() -> None:
     told = messages(message("user", "a"), message("assistant", call("1"), call("2")), message("user", "b"))

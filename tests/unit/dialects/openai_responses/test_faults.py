@@ -8,6 +8,7 @@ from parlance.core.errors import (
     Fault,
     Field,
     HostAnswerInvalid,
+    HostDeclined,
     HostFailed,
     HostKeyRefused,
     HostQuotaExhausted,
@@ -40,7 +41,7 @@ def told(message: str = "Said.", type: str | None = None, code: object = None) -
         (400, told(code="previous_response_not_found"), HostRejected),
         (401, told(code="invalid_api_key"), HostKeyRefused),
         (403, b"", HostKeyRefused),
-        (404, told(type="not_found"), HostRejected),
+        (404, told(type="not_found"), HostDeclined),
         (408, b"", HostTimeout),
         (409, b"", HostFailed),
         (429, told(code="rate_limit_exceeded"), HostRateLimited),
@@ -82,7 +83,7 @@ def test_a_hosts_own_words_are_told_whatever_their_form(body: object, words: str
 def test_the_time_to_wait_and_the_id_of_the_request_are_kept() -> None:
     limited = error(429, told(), retry_after="7", x_request_id="req_1")
     assert (limited.retry_after, limited.upstream_id) == (7.0, "req_1")
-    assert type(error(429, told(), x_should_retry="false")) is HostRejected
+    assert type(error(429, told(), x_should_retry="false")) is HostDeclined
 
 
 @pytest.mark.requirement("openai_responses:faults:ours")

@@ -54,6 +54,18 @@ def test_the_language_says_what_it_is() -> None:
     assert language.decode_models(b'{"object":"list","data":[{"id":"a"},{"id":"b"}]}') == ("a", "b")
 
 
+@pytest.mark.parametrize("response", [{}, {"id": "resp_1"}, {"status": "completed"}])
+def test_an_event_that_says_it_failed_is_a_failure_whatever_its_response_says(response: JsonObject) -> None:
+    with pytest.raises(HostFailed):
+        feed(CREATED, {"type": "response.failed", "response": response})
+
+
+def test_an_event_that_says_it_is_incomplete_counts_where_its_response_has_no_status() -> None:
+    cut: JsonObject = {"incomplete_details": {"reason": "max_output_tokens"}}
+    assert feed({"type": "response.incomplete", "response": cut})[-1] == Finished("length", "max_output_tokens")
+    assert feed({"type": "response.incomplete", "response": {}})[-1] == Finished("unknown", "incomplete")
+
+
 @pytest.mark.requirement("openai_responses:stream:missing_lifecycle")
 def test_growth_whose_part_was_never_opened_opens_it() -> None:
     said = feed({"type": "response.output_text.delta", "output_index": 2, "content_index": 1, "delta": "Hi"})

@@ -158,6 +158,13 @@ def test_a_sealed_thought_goes_back_whole_before_what_came_of_it() -> None:
     assert told[2]["content"] == "so"
 
 
+def test_thoughts_told_as_such_do_not_go_back_as_summaries() -> None:
+    thoughts = (Reasoning("raw"), Reasoning("short", OWN, summary=True))
+    told = items(message("user", "a"), message("assistant", *thoughts, "so", origin=LAB), message("user", "b"))
+    assert told[1]["content"] == [{"type": "reasoning_text", "text": "raw"}]
+    assert told[1]["summary"] == [{"type": "summary_text", "text": "short"}]
+
+
 def test_a_sealed_thought_without_an_id_gets_one_that_is_always_the_same() -> None:
     sealed = Reasoning("", Signature("openai_responses", "gAAA"), redacted=True)
     first, again = (items(message("user", "a"), message("assistant", sealed, "so"))[1]["id"] for _ in range(2))
@@ -255,6 +262,8 @@ def test_what_can_not_be_shown_is_named_in_the_text() -> None:
     assert codes(asked) == ["part_dropped"]
     plain = request(message("user", File(Inline(b"x"), "text/plain", "a.txt"), Image(Url("https://a.example/i.png"))))
     assert codes(plain, "text_only") == ["part_dropped"] * 2
+    empty = request(message("user", File(Inline(b""), "text/plain", "a.txt"), Image(Inline(b""))))
+    assert json.loads(encode(empty).body)["input"][0]["content"] == "[file a.txt text/plain]\n\n[image]"
 
 
 @pytest.mark.requirement("openai_responses:request:flat_tools")
@@ -277,6 +286,7 @@ def test_tools_are_flat_and_say_whether_they_are_strict() -> None:
         ("required", "required"),
         (NamedTool("look"), {"type": "function", "name": "look"}),
         (NamedTool("type"), {"type": "custom", "name": "type"}),
+        (AllowedTools("required", ()), "none"),
         (
             AllowedTools("required", ("look",)),
             {"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "look"}]},

@@ -47,6 +47,12 @@ async def test_one_session_more_takes_the_place_of_the_one_that_was_left_alone_t
     assert [there(sessions, one) for one in (first, second, third, fourth, theirs)] == [True, False, True, True, True]
 
 
+async def test_where_one_session_is_the_most_a_new_one_takes_its_place() -> None:
+    sessions = Sessions(SessionLimits(per_principal=1))
+    first, second = (sessions.create(LOCAL_ADMIN, Opening()) for _ in range(2))
+    assert [there(sessions, one) for one in (first, second)] == [False, True]
+
+
 @pytest.mark.requirement("json_rpc:session:limit")
 async def test_sessions_that_are_in_use_are_not_given_up() -> None:
     sessions = Sessions(SessionLimits(per_principal=2))

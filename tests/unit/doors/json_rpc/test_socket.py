@@ -74,6 +74,16 @@ async def test_a_socket_that_does_not_sign_in_in_time_is_closed() -> None:
     await client.ended()
 
 
+async def test_a_wrong_key_is_the_reason_for_which_its_socket_is_closed() -> None:
+    client = RpcClient(House(access=KEYED), "any")
+    await client.accepted()
+    client.call("auth", key="wrong-0123456789")
+    assert (await client.response())["error"]["data"]["code"] == "key_invalid"
+    close = await client.take()
+    assert (close["code"], close["reason"]) == (1008, "key_invalid")
+    await client.ended()
+
+
 @pytest.mark.requirement("json_rpc:leaks")
 async def test_a_socket_that_leaves_before_it_signed_in_leaves_nothing(leak_probe: LeakProbe) -> None:
     client = RpcClient(House(access=KEYED), "any")

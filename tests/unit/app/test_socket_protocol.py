@@ -1,0 +1,61 @@
+"""WebSockets that are closed are gone in time, whatever their clients take."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from uvicorn.server import ServerState
+
+from parlance.app.http_protocol import BoundedHttpProtocol
+from parlance.app.limited_config import LimitedConfig
+from parlance.app.socket_protocol import BoundedSocketProtocol
+from parlance.doors.limits import LimitOptions, Limits
+
+PATIENCE = 10.0
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+)
+MUCH = "x" * (32 << 20)
+"""More than all the buffers between two sockets hold."""
+
+
+class Roomy(BoundedSocketProtocol):
+    """Never told that too much waits to be sent, as where little waits, and for ever."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport.set_write_buffer_limits(high=1 << 30)
+
+
+async def say_much_and_close(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": MUCH})
+    await send({"type": "websocket.close", "code": 1013})
+
+
+@asynccontextmanager
+async def served(limits: Limits) -> AsyncIterator[int]:
+    config = LimitedConfig(say_much_and_close, interface="asgi3", log_config=None, http=BoundedHttpProtocol, ws=Roomy)
+    config.limits = limits
+    config.load()
+    state = ServerState()
+    server = await asyncio.get_running_loop().create_server(
+        lambda: BoundedHttpProtocol(config=config, server_state=state, app_state={}), "127.0.0.1", 0
+    )
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+async def test_a_socket_that_was_closed_does_not_wait_for_who_takes_nothing() -> None:
+    limits = Limits(LimitOptions(patience=0.05, stall=0.05))
+    async with served(limits) as port, asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(HANDSHAKE)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        writer.transport.pause_reading()  # type: ignore[attr-defined] # it is a socket's
+        while limits.held()["connections"]:  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0)
+        writer.transport.abort()
