@@ -89,18 +89,17 @@ class Assembler:
     def feed(self, deltas: Iterable[Delta]) -> list[Event]:
         events: list[Event] = []
         for delta in deltas:
-            if type(delta) is TextDelta and delta.key == self._implicit:
-                grown = self._open[delta.key]
-                if type(grown.what) is Text and delta.text:
+            # Nearly all of them are text for the part that is open, and nothing else is to be closed by it.
+            if type(delta) is TextDelta and (self._implicit is None or delta.key == self._implicit):
+                grown = self._open.get(delta.key)
+                if grown is not None and type(grown.what) is Text and delta.text:
                     text = delta.text
                     if not text.isascii() or "\0" in text:
                         text = clean(text)
-                    grown.growth.append(text)
+                    grown.add(text)
                     events.append(TextGrew(grown.number, text))
                     continue
             self._take(delta, events)
-        for opened in self._open.values():
-            opened.tidy()
         return events
 
     def close(self) -> list[Event]:

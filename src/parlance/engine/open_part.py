@@ -21,19 +21,16 @@ PIECES = 1_000
 
 
 class OpenPart:
-    """`what` is the part as it was opened, without its prose: that is in `growth`, joined at the end.
+    """`what` is the part as it was opened, without its prose: that is kept in pieces, and joined at the end."""
 
-    Whoever adds to `growth` itself calls `tidy` now and then: many pieces weigh several times what is in them.
-    """
-
-    __slots__ = ("_signature", "_tidied", "_whole", "annotations", "growth", "implicit", "number", "runner", "what")
+    __slots__ = ("_pieces", "_signature", "_tidied", "_whole", "annotations", "implicit", "number", "runner", "what")
 
     def __init__(self, number: int, part: Part, *, implicit: bool, runner: Runner | None = None) -> None:
         self.number = number
         self.what = _skeleton(part)
         self.implicit = implicit
         self.runner = runner
-        self.growth: list[str] = []
+        self._pieces: list[str] = []
         self._tidied: list[str] = []
         self.annotations: list[Annotation] = list(part.annotations) if isinstance(part, Text) else []
         self._whole = part
@@ -43,7 +40,7 @@ class OpenPart:
         return PartOpened(self.number, self.what, self.runner)
 
     def grow(self, text: str) -> Growth:
-        self.growth.append(text)
+        self.add(text)
         match self.what:
             case ToolCall():
                 return ArgumentsGrew(self.number, text)
@@ -54,10 +51,12 @@ class OpenPart:
             case _:
                 return TextGrew(self.number, text)
 
-    def tidy(self) -> None:
-        if len(self.growth) > PIECES:
-            self._tidied.append("".join(self.growth))
-            self.growth.clear()
+    def add(self, text: str) -> None:
+        self._pieces.append(text)
+        if len(self._pieces) > PIECES:
+            # Many pieces weigh several times what is in them.
+            self._tidied.append("".join(self._pieces))
+            self._pieces.clear()
 
     def show_content(self) -> list[Event]:
         """What the part already held when it was opened, as growth."""
@@ -99,7 +98,7 @@ class OpenPart:
         )
 
     def _grown(self) -> str:
-        return "".join((*self._tidied, *self.growth))
+        return "".join((*self._tidied, *self._pieces))
 
     def _closed(self) -> Part:
         grown = self._grown()

@@ -42,9 +42,18 @@ class SseReader:
             and len(data) <= self._max_event
         ):
             return [(data[6:-2], "")]
-        frames = self._feed(data)
+        frames = self._take_named(data) or self._feed(data)
         self._plain = self._begun and self._clean and not self._line and not self._after_cr
         return frames
+
+    def _take_named(self, data: bytes) -> list[Frame]:
+        """The same for one event with a name before its line; empty for anything else."""
+        if not self._plain or data[:7] != b"event: " or data[-2:] != b"\n\n" or data.count(b"\n") != 3 or b"\r" in data:
+            return []
+        name, found, line = data[7:-2].partition(b"\ndata: ")
+        if not found or len(data) > self._max_event:
+            return []
+        return [(line, name.decode(errors="replace"))]
 
     def _feed(self, data: bytes) -> list[Frame]:
         if not self._begun:

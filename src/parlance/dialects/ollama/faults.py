@@ -7,6 +7,7 @@ from msgspec import Raw, Struct
 
 from parlance.core.errors import (
     Fault,
+    HostDeclined,
     HostQuotaExhausted,
     HostRejected,
     InvalidRequest,
@@ -49,7 +50,7 @@ def _by_words(error: UpstreamError, complaint: Complaint, status: int, host: str
     if missing is not None and status in (400, 404, 500):
         name = tell(missing["name"])
         text = f"{host} does not have the model {name!r}. Get it there with `ollama pull {name}`, or ask for another."
-        return _instead(error, HostRejected(text, host=host))
+        return _instead(error, HostDeclined(text, host=host))
     if status == 429 and _SPENT.search(said):
         text = f"{error.message} Trying again soon does not help."
         return _instead(error, HostQuotaExhausted(text, host=host))

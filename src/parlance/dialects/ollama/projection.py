@@ -14,7 +14,10 @@ from parlance.dialects.ollama.messages_out import object_text, wrapped_text
 
 
 def project(message: Message) -> Message:
-    """The message as it is after a way through this language. Idempotent; finish and usage stay, as totals; no input is one not said."""
+    """The message as it is after a way through this language. Idempotent; finish and usage stay, as totals.
+
+    An input of no tokens is one that was not said.
+    """
     parts: list[Part] = []
     for part in message.parts:
         match _say(part), parts[-1] if parts else None:

@@ -9,6 +9,7 @@ from parlance.core.errors import (
     Fault,
     Field,
     HostAnswerInvalid,
+    HostDeclined,
     HostFailed,
     HostKeyRefused,
     HostQuotaExhausted,
@@ -41,7 +42,7 @@ def error(status: int, body: object = b"", **headers: str) -> UpstreamError:
         (401, "unauthorized", HostKeyRefused),
         (403, "ollama cloud is disabled: remote model inference is unavailable", HostRejected),
         (403, "forbidden", HostKeyRefused),
-        (404, "model 'x' not found", HostRejected),
+        (404, "model 'x' not found", HostDeclined),
         (413, "too large", HostRejected),
         (429, "too many requests", HostRateLimited),
         (429, "you've reached your hourly usage limit, please upgrade to continue", HostQuotaExhausted),
@@ -77,7 +78,7 @@ def test_a_server_that_is_busy_may_be_asked_again() -> None:
 )
 def test_a_model_that_is_not_there_has_to_be_pulled(words: str) -> None:
     missing = error(404, {"error": words})
-    assert type(missing) is HostRejected
+    assert type(missing) is HostDeclined
     assert missing.message == (
         "lab does not have the model 'qwen3:8b'. Get it there with `ollama pull qwen3:8b`, or ask for another."
     )
@@ -120,7 +121,7 @@ def test_the_time_to_wait_and_the_hosts_id_are_kept() -> None:
     ("told", "kind"),
     [
         (b'"an error was encountered while running the model"', HostFailed),
-        (b"\"model 'x' not found\"", HostRejected),
+        (b"\"model 'x' not found\"", HostDeclined),
         (b'"model requires more system memory (9 GiB)"', HostRejected),
         (b'{"message":"broken","code":429}', HostFailed),
         (b'{"why":1}', HostFailed),
