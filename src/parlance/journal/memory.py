@@ -69,6 +69,7 @@ class MemoryLog:
         # Never changed but replaced, since one that is told may leave.
         self._followers: tuple[MemoryFollower, ...] = ()
         self._readers = readers
+        self.held_up_by: MemoryFollower | None = None
 
     @property
     def size(self) -> int:
@@ -109,6 +110,12 @@ class MemoryLog:
     def forget(self, follower: "MemoryFollower") -> None:
         self._followers = tuple(one for one in self._followers if one is not follower)
         self._readers.followers.discard(follower)
+        self.moved_on(follower)
+
+    def moved_on(self, follower: "MemoryFollower") -> None:
+        """A follower has taken all, or left: trimming may have waited for it."""
+        if self.held_up_by is follower:
+            self._trim()
 
     def cut(self, follower: "MemoryFollower") -> None:
         self.forget(follower)
@@ -127,14 +134,16 @@ class MemoryLog:
         return cursor.number
 
     def _trim(self) -> None:
-        taken = min((follower.position for follower in self._followers), default=self.head)
+        slowest = min(self._followers, key=lambda follower: follower.position, default=None)
+        taken = self.head if slowest is None else slowest.position
         # One that began in what is trimmed already may still stand there.
         count = oldest(self._events, self._weight - self._window // 2, max(0, taken - self._trimmed.end))
         events = self._events[:count]
         del self._events[:count]
         self._trimmed.take(events)
         self._weight -= len(events) * EVENT_SIZE + carried(events)
-        # Where followers hold it up, it is tried again when as much has come again.
+        # Where a follower holds it up, it is tried again when that one has moved on, or as much has come again.
+        self.held_up_by = slowest if self._weight > self._window else None
         self._trim_at = max(self._window, self._weight + self._window // 2)
 
 
@@ -188,6 +197,8 @@ class MemoryFollower:
         first = self._position + 1
         events = log.read(self._position)
         self._position = log.head
+        if log.held_up_by is self:
+            log.moved_on(self)
         self._behind = self._behind_characters = 0
         return Batch(first, events)
 

@@ -106,3 +106,17 @@ def test_what_had_grown_of_an_open_part_is_held_in_few_pieces() -> None:
 )
 def test_the_oldest_are_as_many_as_hold_so_much(size: int, most: int, count: int) -> None:
     assert trimming.oldest([WORD] * 5, size, most) == count
+
+
+@pytest.mark.parametrize("leaves", [False, True])
+async def test_what_a_follower_held_up_is_trimmed_when_it_has_moved_on(leaves: bool) -> None:
+    log = MemoryJournal(SIZE * 100).open(TurnId("turn"))
+    follower = log.follow()
+    log.append([STARTED, OPENED, *[WORD] * 200])
+    assert kept(log) == log.head
+    if leaves:
+        follower.close()
+    else:
+        assert len((await anext(follower)).events) == log.head
+    assert kept(log) < log.head
+    follower.close()

@@ -8,6 +8,7 @@ import pytest
 from parlance.core.deltas import Began, Finished, Noted, Opened, UsageReported
 from parlance.core.errors import (
     HostAnswerInvalid,
+    HostDeclined,
     HostFailed,
     HostKeyRefused,
     HostQuotaExhausted,
@@ -138,7 +139,7 @@ async def test_words_behind_the_end_are_not_told(upstream: ScriptedUpstream) -> 
 
 ERRORS: dict[str, tuple[Script, type[UpstreamError], str]] = {
     "key": (failing(401, encode_error(f"Incorrect API key: {KEY}")), HostKeyRefused, "key"),
-    "model": (failing(404, encode_error("The model `x` does not exist", code="model_not_found")), HostRejected, "x"),
+    "model": (failing(404, encode_error("The model `x` does not exist", code="model_not_found")), HostDeclined, "x"),
     "rate": (failing(429, encode_error("Slow down"), headers=(("Retry-After", "7"),)), HostRateLimited, "Slow down"),
     "quota": (failing(429, encode_error("No", type="insufficient_quota", code="x")), HostQuotaExhausted, "credit"),
     "rejected": (failing(400, encode_error("Too long", code="context_length_exceeded")), HostRejected, "Too long"),
@@ -340,7 +341,7 @@ async def test_an_address_with_a_version_is_not_guessed_at(upstream: ScriptedUps
     upstream.plan(failing(404, encode_error("The model `x` does not exist", code="model_not_found")))
     async with host_at(spec_at(upstream.base_url)) as host:
         _, error = await read_until_error(host)
-    assert type(error) is HostRejected
+    assert type(error) is HostDeclined
     assert len(upstream.requests) == 1
 
 
