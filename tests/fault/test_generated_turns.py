@@ -51,12 +51,13 @@ async def test_a_turn_in_trouble_ends_once_and_alike_at_every_door_and_leaves_no
     numbers: range, leak_probe: LeakProbe
 ) -> None:
     # Other tests raise errors that they keep, and with them the turns they went through.
+    gc.collect()
     before = alive(Turn)
     async with open_stage() as stage:
         endings = {await stage.play(draw(SEED, number)) for number in numbers}
     await leak_probe.settled()
     gc.collect()
-    assert alive(Turn) == before, "turns are still in memory"
+    assert alive(Turn) <= before, "turns are still in memory"
     assert {status for status, _ in endings} == {"completed", "failed", "incomplete", "cancelled"}
 
 
