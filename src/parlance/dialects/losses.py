@@ -2,7 +2,11 @@
 
 from typing import Final
 
+from msgspec import Raw
+
+from parlance.core.parts import Family
 from parlance.core.provider import Notice
+from parlance.core.requests import Request
 
 _ANYTHING: Final = "…"
 
@@ -24,3 +28,12 @@ class Losses:
     @property
     def notices(self) -> tuple[Notice, ...]:
         return tuple(self._notices.values())
+
+
+def own_extra(request: Request, family: Family, host: str, losses: Losses) -> dict[str, Raw]:
+    """The fields that only this family has a word for; those of others are left out, and said."""
+    for other, fields in request.extra.items():
+        if other != family and fields:
+            names = ", ".join(sorted(fields))
+            losses.add("fields_dropped", f"Fields of another language ({other}) mean nothing to {host}: {names}.")
+    return dict(request.extra.get(family, {}))

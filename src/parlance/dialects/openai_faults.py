@@ -15,7 +15,7 @@ from parlance.core.errors import (
 from parlance.core.provider import HostAnswer
 from parlance.dialects.complaint import decode_complaint, read_complaint
 from parlance.dialects.raw_fields import Fields
-from parlance.dialects.refusals import Vocabulary, class_of, error_in_stream, error_of_answer
+from parlance.dialects.refusals import EncodedFault, Vocabulary, class_of, error_in_stream, error_of_answer
 
 _QUOTA: Final = frozenset({
     "insufficient_quota", "insufficient_balance", "credit_balance_exhausted", "billing_hard_limit_reached",
@@ -53,14 +53,6 @@ class WireFault(Struct, frozen=True):
 
 class WireFaultBody(Struct, frozen=True):
     error: WireFault
-
-
-class EncodedFault(Struct, frozen=True):
-    """An error as an answer over HTTP."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
 
 
 _TYPES: Final = {

@@ -35,6 +35,14 @@ class Vocabulary(Struct, frozen=True, kw_only=True):
     rejected: frozenset[str] = frozenset()
 
 
+class EncodedFault(Struct, frozen=True):
+    """An error of ours as an answer over HTTP."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+
+
 def error_of_answer(answer: HostAnswer, complaint: Complaint, words: Vocabulary, *, host: str) -> UpstreamError:
     """The error that an answer stands for which is no success, or not of the language."""
     error = _classify(answer, complaint, words, host)

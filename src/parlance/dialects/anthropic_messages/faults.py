@@ -12,7 +12,7 @@ from parlance.core.provider import HostAnswer
 from parlance.dialects.complaint import Complaint, decode_complaint
 from parlance.dialects.mend import encode_json, mend_json
 from parlance.dialects.raw_fields import read_fields, read_text
-from parlance.dialects.refusals import Vocabulary, class_of, error_in_stream, error_of_answer
+from parlance.dialects.refusals import EncodedFault, Vocabulary, class_of, error_in_stream, error_of_answer
 
 _QUOTA: Final = frozenset({
     "billing_error", "enforced_spend_limit_reached", "contract_spend_limit_reached",
@@ -90,14 +90,6 @@ class _Error(Struct, frozen=True):
 class _ErrorBody(Struct, frozen=True):
     type: str
     error: _Error
-
-
-class EncodedFault(Struct, frozen=True):
-    """An error as an answer over HTTP."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
 
 
 _TYPES: Final = {

@@ -24,7 +24,7 @@ from parlance.dialects.anthropic_messages.wire_requests import (
     WireRequest,
     WireTool,
 )
-from parlance.dialects.losses import Losses
+from parlance.dialects.losses import Losses, own_extra
 from parlance.dialects.mend import encode_json, mend_value
 
 PATH: Final = "/messages"
@@ -57,7 +57,9 @@ def encode_request(request: Request, *, host: str, quirks: frozenset[str]) -> En
     headers = (("anthropic-version", _NEWER if quirk.VERSION_2026 in quirks else _OLDER), *bind_thinking(wire, to))
     _add_sampling(wire, request, to)
     _limit_marks(wire, to)
-    return EncodedRequest(PATH, _encode(wire, _extra(request, to)), headers, to.losses.notices)
+    extra = own_extra(request, FAMILY, to.host, to.losses)
+    extra.pop("tools", None)  # They have their place among the others already.
+    return EncodedRequest(PATH, _encode(wire, extra), headers, to.losses.notices)
 
 
 def _max_tokens(request: Request, to: Listener) -> int:
@@ -163,7 +165,7 @@ def _limit_marks(wire: WireRequest, to: Listener) -> None:
     marked = [block for block in _markable(wire) if getattr(block, "cache_control", None) is not None]
     for block in marked[1 : 1 + max(0, len(marked) - _MARKS)]:
         to.losses.add("cache_mark_dropped", f"{to.host} takes {_MARKS} cache marks at most: the others were left out.")
-        block.cache_control = None  # type: ignore[attr-defined]  # only what has one is in the list
+        block.cache_control = None  # type: ignore[attr-defined] # only what has one is in the list
 
 
 def _markable(wire: WireRequest) -> Iterator[msgspec.Struct]:
@@ -175,16 +177,6 @@ def _markable(wire: WireRequest) -> Iterator[msgspec.Struct]:
                 yield from block.content
             if not isinstance(block, Raw):
                 yield block
-
-
-def _extra(request: Request, to: Listener) -> dict[str, Raw]:
-    for family, fields in request.extra.items():
-        if family != FAMILY and fields:
-            names = ", ".join(sorted(fields))
-            to.losses.add(
-                "fields_dropped", f"Fields of another language ({family}) mean nothing to {to.host}: {names}."
-            )
-    return {name: raw for name, raw in request.extra.get(FAMILY, {}).items() if name != "tools"}
 
 
 def _encode(wire: WireRequest, extra: dict[str, Raw]) -> bytes:

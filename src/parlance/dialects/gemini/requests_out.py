@@ -22,7 +22,7 @@ from parlance.dialects.gemini.wire_requests import (
     SaidContent,
     ThinkingConfig,
 )
-from parlance.dialects.losses import Losses
+from parlance.dialects.losses import Losses, own_extra
 from parlance.dialects.mend import encode_json
 from parlance.dialects.raw_fields import Fields, read_fields, read_items
 
@@ -76,7 +76,7 @@ def encode_request(request: Request, *, host: str) -> EncodedRequest:
         generation_config=config if config != GenerationConfig() else None,
     )
     _add_tools(wire, request, to)
-    body = _merge(encode_json(wire), _extra(request, to))
+    body = _merge(encode_json(wire), own_extra(request, FAMILY, to.host, to.losses))
     return EncodedRequest(_path(request.model), body, notices=to.losses.notices)
 
 
@@ -180,16 +180,6 @@ def _calling(request: Request, offered: set[str], *, strict: bool) -> CallingCon
         case _:
             # `AUTO` is what every host does anyway.
             return CallingConfig("VALIDATED") if strict else None
-
-
-def _extra(request: Request, to: Listener) -> Fields:
-    for family, fields in request.extra.items():
-        if family != FAMILY and fields:
-            names = ", ".join(sorted(fields))
-            to.losses.add(
-                "fields_dropped", f"Fields of another language ({family}) mean nothing to {to.host}: {names}."
-            )
-    return request.extra.get(FAMILY, {})
 
 
 def _merge(body: bytes, extra: Fields) -> bytes:

@@ -18,7 +18,7 @@ from parlance.core.provider import HostAnswer
 from parlance.dialects.complaint import Complaint, decode_complaint, read_complaint, tell
 from parlance.dialects.mend import encode_json
 from parlance.dialects.raw_fields import read_text
-from parlance.dialects.refusals import Vocabulary, class_of, error_in_stream, error_of_answer
+from parlance.dialects.refusals import EncodedFault, Vocabulary, class_of, error_in_stream, error_of_answer
 
 _VOCABULARY: Final = Vocabulary(api="Ollama's own API")
 _MISSING: Final = re.compile(r"model\s+['\"`]?(?P<name>[^\s'\"`,]+)['\"`]?\s+not found", re.IGNORECASE)
@@ -68,14 +68,6 @@ def _instead(error: UpstreamError, better: UpstreamError) -> UpstreamError:
 
 class WireFault(Struct, frozen=True):
     error: str
-
-
-class EncodedFault(Struct, frozen=True):
-    """An error as an answer over HTTP."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
 
 
 def encode_fault(error: ParlanceError) -> EncodedFault:

@@ -7,7 +7,7 @@ from msgspec import Raw, Struct
 
 from parlance.core.provider import EncodedRequest
 from parlance.core.requests import AllowedTools, Effort, NamedTool, Request, ToolSpec
-from parlance.dialects.losses import Losses
+from parlance.dialects.losses import Losses, own_extra
 from parlance.dialects.mend import encode_json
 from parlance.dialects.ollama.messages_out import Listener, encode_messages
 from parlance.dialects.ollama.window import estimate_tokens, fit_window
@@ -51,7 +51,7 @@ def encode_request(request: Request, *, host: str) -> EncodedRequest:
     if request.output_format is not None:
         schema = request.output_format.schema
         wire.format = Raw(b'"json"') if request.output_format.type == "json" or not schema else schema
-    extra = _extra(request, to)
+    extra = own_extra(request, FAMILY, to.host, to.losses)
     given = read_fields(extra.pop("options", None))
     options = _options(request)
     needs = None
@@ -143,12 +143,3 @@ def _think(request: Request, to: Listener) -> bool | str | None:
         text = f"{to.host} knows no effort {ask.effort!r} for reasoning: {level!r} was asked for."
         to.losses.add("reasoning_effort_changed", text)
     return level
-
-
-def _extra(request: Request, to: Listener) -> Fields:
-    for family, fields in request.extra.items():
-        if family != FAMILY and fields:
-            names = ", ".join(sorted(fields))
-            text = f"Fields of another language ({family}) mean nothing to {to.host}: {names}."
-            to.losses.add("fields_dropped", text)
-    return dict(request.extra.get(FAMILY, {}))

@@ -5,7 +5,7 @@ from msgspec import Raw, Struct
 
 from parlance.core.provider import EncodedRequest
 from parlance.core.requests import AllowedTools, NamedTool, Request, ToolSpec
-from parlance.dialects.losses import Losses
+from parlance.dialects.losses import Losses, own_extra
 from parlance.dialects.mend import encode_json
 from parlance.dialects.openai_chat import quirks as quirk
 from parlance.dialects.openai_chat.content_out import Listener
@@ -76,7 +76,8 @@ def encode_request(request: Request, *, host: str, quirks: frozenset[str]) -> En
         wire.max_completion_tokens = request.max_output
     _add_tools(wire, request, quirks)
     _add_beyond_specification(wire, request, to)
-    return EncodedRequest(PATH, _encode(wire, _extra(request, to)), notices=to.losses.notices)
+    extra = own_extra(request, FAMILY, to.host, to.losses)
+    return EncodedRequest(PATH, _encode(wire, extra), notices=to.losses.notices)
 
 
 def _add_tools(wire: WireRequest, request: Request, quirks: frozenset[str]) -> None:
@@ -130,16 +131,6 @@ def _add_beyond_specification(wire: WireRequest, request: Request, to: Listener)
         to.losses.add("top_k_dropped", f"{to.host} does not take top_k: left out.")
     else:
         wire.top_k = request.sampling.top_k
-
-
-def _extra(request: Request, to: Listener) -> dict[str, Raw]:
-    for family, fields in request.extra.items():
-        if family != FAMILY and fields:
-            names = ", ".join(sorted(fields))
-            to.losses.add(
-                "fields_dropped", f"Fields of another language ({family}) mean nothing to {to.host}: {names}."
-            )
-    return request.extra.get(FAMILY, {})
 
 
 def _encode(wire: WireRequest, extra: dict[str, Raw]) -> bytes:

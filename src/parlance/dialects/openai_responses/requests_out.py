@@ -7,7 +7,7 @@ from msgspec import Raw, Struct
 
 from parlance.core.provider import EncodedRequest
 from parlance.core.requests import AllowedTools, NamedTool, Request, ToolSpec
-from parlance.dialects.losses import Losses
+from parlance.dialects.losses import Losses, own_extra
 from parlance.dialects.mend import encode_json
 from parlance.dialects.openai_responses import quirks as quirk
 from parlance.dialects.openai_responses.content_out import Listener
@@ -80,7 +80,8 @@ def encode_request(request: Request, *, host: str, quirks: frozenset[str]) -> En
     _add_reasoning(wire, request, to)
     _add_tools(wire, request, quirks)
     _tell_what_is_left_out(request, to)
-    return EncodedRequest(PATH, _encode(wire, _extra(request, to)), notices=to.losses.notices)
+    extra = own_extra(request, FAMILY, to.host, to.losses)
+    return EncodedRequest(PATH, _encode(wire, extra), notices=to.losses.notices)
 
 
 def _max_output(request: Request, to: Listener) -> int | None:
@@ -154,16 +155,6 @@ def _tell_what_is_left_out(request: Request, to: Listener) -> None:
     for name, value in given.items():
         if value is not None:
             to.losses.add(f"{name}_dropped", f"{to.host} does not take {name}: left out.")
-
-
-def _extra(request: Request, to: Listener) -> dict[str, Raw]:
-    for family, fields in request.extra.items():
-        if family != FAMILY and fields:
-            names = ", ".join(sorted(fields))
-            to.losses.add(
-                "fields_dropped", f"Fields of another language ({family}) mean nothing to {to.host}: {names}."
-            )
-    return request.extra.get(FAMILY, {})
 
 
 def _encode(wire: WireRequest, extra: dict[str, Raw]) -> bytes:

@@ -42,6 +42,7 @@ class Asking(Struct, frozen=True):
         try:
             return model.bind_tools(self.tools), True
         except NotImplementedError:
+            # LangChain's own word for a model without tools: its base class raises it.
             return model, False
 
 

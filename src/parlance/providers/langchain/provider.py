@@ -20,6 +20,7 @@ from parlance.providers.langchain.model_file import ModelMaker, load_models
 from parlance.providers.langchain.worker import Worker, closing
 from parlance.providers.watchdog import timeout_of
 
+# Faults of the operator's file or of its libraries, not of the model's host: asking again would not help.
 _BUGS = (NotImplementedError, TypeError, ValueError, AttributeError, LookupError, ImportError, AssertionError)
 
 
