@@ -13,6 +13,10 @@ MessageId = NewType("MessageId", str)
 CallId = NewType("CallId", str)
 KeyId = NewType("KeyId", str)
 Epoch = NewType("Epoch", str)
+ChatId = NewType("ChatId", str)
+AssistantId = NewType("AssistantId", str)
+MemoryId = NewType("MemoryId", str)
+OwnerId = NewType("OwnerId", str)
 
 
 def uuid7() -> uuid.UUID:
@@ -29,6 +33,23 @@ def new_turn_id() -> TurnId:
 
 def new_message_id() -> MessageId:
     return MessageId(str(uuid7()))
+
+
+def new_chat_id() -> ChatId:
+    return ChatId(str(uuid7()))
+
+
+def new_assistant_id() -> AssistantId:
+    return AssistantId(str(uuid7()))
+
+
+def new_memory_id() -> MemoryId:
+    return MemoryId(str(uuid7()))
+
+
+def new_owner_id() -> OwnerId:
+    """Names one process for as long as it runs."""
+    return OwnerId(str(uuid7()))
 
 
 def new_call_id() -> CallId:

@@ -27,6 +27,15 @@ class Principal(Struct, frozen=True):
         """The subtenant that what this principal makes belongs to."""
         return self.subtenant or DEFAULT_SUBTENANT
 
+    @property
+    def reach(self) -> str | None:
+        """The only subtenant whose things are its to see and change; None: every one."""
+        return self.home if self.scope == "subtenant" else None
+
+    def acting_for(self, subtenant: str) -> "Principal":
+        """The same key, narrowed to one subtenant."""
+        return Principal("subtenant", self.key_id, subtenant, self.models)
+
     def may_see(self, subtenant: str) -> bool:
         """Whether what belongs to `subtenant` is this principal's to see. What is not is told as not found."""
         return self.scope != "subtenant" or self.home == subtenant
