@@ -12,7 +12,7 @@ from parlance.core.ids import ChatId, Epoch, OwnerId, TurnId
 from parlance.core.messages import Message
 from parlance.core.principal import Principal
 from parlance.core.stores import Page, Reach
-from parlance.core.stores.chats import Names, NewChat
+from parlance.core.stores.chats import Chat, Names, NewChat
 from parlance.core.tool import Answer
 from parlance.core.usage import Finish, Usage
 
@@ -87,10 +87,11 @@ class TurnRecord(Struct, frozen=True, kw_only=True):
 
 class Accepted(Struct, frozen=True):
     """`repeated`: this request came before, and `turn` is what it began then. `ahead`: the chat's earlier turns that
-    have not ended, oldest first.
+    have not ended, oldest first. `chat` as it was at that moment.
     """
 
     turn: TurnRecord
+    chat: Chat
     ahead: tuple[TurnRecord, ...] = ()
     repeated: bool = False
 
@@ -136,6 +137,7 @@ class Turns(Protocol):
     async def accept(self, new: NewTurn) -> Accepted:
         """In one transaction: the chat if it is new, the turn, its first event, the user's message, the request's key.
 
+        A turn that only waits for its caller hinders nobody: it is not counted, neither for `reject` nor for `queue`.
         `ChatNotFound`, `SubtenantNotFound`, `ChatBusy`, `ChatQueueFull`, `IdempotencyKeyReused`: nothing was kept.
         """
         ...
