@@ -73,7 +73,7 @@ class Helpful:
 
     def _answer(self, call: CallId) -> None:
         if self.turn is not None and self.turn.stopping is None and not self.turn.ended:
-            self.turn.answer([Answer(call, "two")])
+            self.turn.pending.answer([Answer(call, "two")])
 
 
 def scripted() -> ScriptedProvider:

@@ -23,7 +23,7 @@ from tests.fault.house import PlayHouse, Scene, open_house
 from tests.fault.plans import DOORS, Door, Plan, draw
 from tests.probes.leaks import LeakProbe, alive
 from tests.turns.laws import broken_laws
-from tests.turns.stage import PATIENCE, ending
+from tests.turns.stage import PATIENCE, ending, here
 
 SEED = 3
 BATCH = 250
@@ -84,7 +84,7 @@ class Performance:
             self._scene.gathered.set()
         with driven_into_trouble(plan):
             turn_id = await self._ears[plan.door].begin(f"turn {plan.number}")
-        self._turn = self._house.engine.find(turn_id, LOCAL_ADMIN)
+        self._turn = here(await self._house.engine.find(turn_id, LOCAL_ADMIN))
         for door in DOORS:
             if door != plan.door:
                 await self._ears[door].join(turn_id)

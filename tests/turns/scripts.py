@@ -172,7 +172,7 @@ class _Caller:
 
     def observe(self, facts: TurnFacts, event: Event) -> None:
         if self.turn is not None and isinstance(event, ToolCalled) and event.runner == "client":
-            self.turn.answer([Answer(event.call.id, "green")])
+            self.turn.pending.answer([Answer(event.call.id, "green")])
 
 
 async def _now(arguments: JsonObject) -> ToolOutput:

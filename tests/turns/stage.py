@@ -17,6 +17,7 @@ from parlance.engine.engine import Engine
 from parlance.engine.idempotency import Idempotency
 from parlance.engine.prepare.preparer import Preparer
 from parlance.engine.turn_state import EngineParts, Turn
+from parlance.engine.view import TurnView
 from parlance.journal.memory import MemoryJournal
 from parlance.testing.models import FixedModels, FixedToolbox
 from parlance.testing.provider import ScriptedProvider
@@ -36,6 +37,12 @@ class Watcher:
 
     def observe(self, facts: TurnFacts, event: Event) -> None:
         self.seen.append(event)
+
+
+def here(turn: TurnView) -> Turn:
+    """A turn that runs in this process."""
+    assert isinstance(turn, Turn)
+    return turn
 
 
 class Stage:
@@ -72,7 +79,7 @@ class Stage:
         given = user_message(text)
         tools = tuple(ToolSpec(name) for name in callers_tools)
         request = Request(model="fast", messages=(*history, given), tools=tools, tool_choice=tool_choice)
-        return await self.engine.start(Ask(principal, "door", request_id, request, given, idempotency))
+        return here(await self.engine.start(Ask(principal, "door", request_id, request, given, idempotency)))
 
     async def play(self, *, callers_tools: Sequence[str] = ()) -> list[Event]:
         """The events of a turn that nobody disturbs."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import msgspec
 
 from parlance.core.messages import Message
-from parlance.core.parts import File, Image, Kept, Part, ToolCall, ToolResult, output_text
-from parlance.core.requests import Request
+from parlance.core.parts import File, Image, Kept, Part, Text, ToolCall, ToolResult
+from parlance.core.requests import Request, ToolSpec
 from parlance.core.usage import Usage
 
 CHARACTERS_PER_TOKEN = 4
@@ -14,28 +14,56 @@ TOKENS_PER_MEDIA = 1000
 """What an image or a file is counted as when its size says nothing: hosts count pages and tiles, not bytes."""
 
 
+TOKENS_PER_ENTRY = 4
+"""What a message or a tool takes beside what is written in it."""
+
+
+def text_tokens(text: str) -> int:
+    """Letters beyond ASCII weigh more: a token holds about four bytes, in most scripts."""
+    if text.isascii():
+        return estimate_tokens(len(text))
+    return estimate_tokens(len(text.encode("utf-8", "surrogatepass")))
+
+
 def part_tokens(part: Part) -> int:
     match part:
+        case Text(text=text):
+            return text_tokens(text)
         case ToolCall(name=name, arguments=arguments):
-            return estimate_tokens(len(name) + len(arguments))
+            return text_tokens(name + arguments)
         case ToolResult():
-            return estimate_tokens(len(output_text(part)))
+            return _result_tokens(part)
         case Image() | File():
             return TOKENS_PER_MEDIA
         case Kept(data=data):
             return estimate_tokens(len(bytes(data)))
         case prose:
-            return estimate_tokens(len(prose.text))
+            return text_tokens(prose.text)
+
+
+def _result_tokens(result: ToolResult) -> int:
+    if isinstance(result.output, str):
+        return text_tokens(result.output)
+    return sum(map(part_tokens, result.output))
 
 
 def message_tokens(message: Message) -> int:
-    return 4 + sum(part_tokens(part) for part in message.parts)
+    return TOKENS_PER_ENTRY + sum(map(part_tokens, message.parts))
+
+
+def tool_tokens(tool: ToolSpec) -> int:
+    return TOKENS_PER_ENTRY + text_tokens(tool.name + tool.description) + estimate_tokens(len(bytes(tool.parameters)))
+
+
+def prompt_tokens(request: Request) -> int:
+    """What a model reads of it: messages, and tools on offer."""
+    return sum(map(message_tokens, request.messages)) + sum(map(tool_tokens, request.tools))
 
 
 def estimate_usage(request: Request, shown: Iterable[Part]) -> Usage:
     """For a call that was cut before its host said what it used."""
     return Usage(
-        input=sum(message_tokens(message) for message in request.messages),
+        input=prompt_tokens(request),
         output=sum(part_tokens(part) for part in shown),
         estimated=True,
     )

@@ -4,6 +4,7 @@ Ids of ours are UUIDs of version 7; a call keeps the id its model gave it.
 """
 
 import os
+import re
 import time
 import uuid
 from typing import NewType
@@ -13,10 +14,14 @@ MessageId = NewType("MessageId", str)
 CallId = NewType("CallId", str)
 KeyId = NewType("KeyId", str)
 Epoch = NewType("Epoch", str)
+
+
 ChatId = NewType("ChatId", str)
 AssistantId = NewType("AssistantId", str)
 MemoryId = NewType("MemoryId", str)
 OwnerId = NewType("OwnerId", str)
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 def uuid7() -> uuid.UUID:
@@ -25,6 +30,11 @@ def uuid7() -> uuid.UUID:
     random = int.from_bytes(os.urandom(10), "big")
     high = stamp << 80 | 0x7 << 76 | (random >> 68 & 0xFFF) << 64
     return uuid.UUID(int=high | 0b10 << 62 | random & 0x3FFF_FFFF_FFFF_FFFF)
+
+
+def is_uuid(text: str) -> bool:
+    """Whether it is one as we write them: in lower case, with dashes."""
+    return _UUID.fullmatch(text) is not None
 
 
 def new_turn_id() -> TurnId:

@@ -6,8 +6,9 @@ from typing import Protocol, Self
 from msgspec import Struct
 
 from parlance.core.errors import CursorExpired
-from parlance.core.events import Event
+from parlance.core.events import Event, TurnEnded
 from parlance.core.ids import Epoch, TurnId
+from parlance.core.stores.turns import KeptEvents, State
 
 
 class Cursor(Struct, frozen=True):
@@ -95,6 +96,12 @@ class Log(Protocol):
         """Number the events and tell them. Never blocks. Appending behind `TurnEnded` is a bug, and raises."""
         ...
 
+    async def end(self, ended: TurnEnded) -> TurnEnded:
+        """Append the ending; a log that is kept tells it when it has been kept. Returns the ending that was told, which
+        is another one where this could not be kept. Once; MUST NOT be cancelled.
+        """
+        ...
+
     def read(self, after: int = 0) -> Sequence[Event]:
         """The events behind number `after`, as `numbered` has them."""
         ...
@@ -128,3 +135,27 @@ class Journal(Protocol):
         ...
 
     def readership(self) -> Readership: ...
+
+
+class KeptJournal(Protocol):
+    """Logs that are told from memory as others are, and kept in the stores besides."""
+
+    def open(self, turn: TurnId, epoch: Epoch, begun: Sequence[Event]) -> Log:
+        """A log whose first events have been kept already."""
+        ...
+
+    def drop(self, turn: TurnId) -> None:
+        """Forget an ended turn's log, here; in the stores it stays."""
+        ...
+
+    def restore(self, kept: KeptEvents) -> Log:
+        """What was kept of a log, to be read and followed. Nothing that is appended to it is kept again."""
+        ...
+
+    def tell_state(self, turn: TurnId, state: State) -> None:
+        """Keep it with what is kept next. Never blocks, and is lost where that can't be."""
+        ...
+
+    async def close(self) -> None:
+        """When all that was appended has been kept, or can't be."""
+        ...

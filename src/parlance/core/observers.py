@@ -5,14 +5,15 @@ from typing import Protocol
 from msgspec import Struct
 
 from parlance.core.events import Event
-from parlance.core.ids import TurnId
+from parlance.core.ids import ChatId, TurnId
 from parlance.core.principal import Principal
 
 
 class TurnFacts(Struct, frozen=True):
     """What stays the same over a turn.
 
-    `request_id` is the one of the request that began it; `started` is in seconds of the monotonic clock.
+    `request_id` is the one of the request that began it; `started` is in seconds of the monotonic clock. `chat` is the
+    stored chat that it belongs to, if it does, and `subtenant` that chat's.
     """
 
     turn: TurnId
@@ -22,6 +23,13 @@ class TurnFacts(Struct, frozen=True):
     provider: str
     request_id: str
     started: float
+    chat: ChatId | None = None
+    subtenant: str | None = None
+
+    @property
+    def home(self) -> str:
+        """The subtenant that the turn belongs to."""
+        return self.subtenant or self.principal.home
 
 
 class TurnObserver(Protocol):

@@ -101,6 +101,23 @@ class Provider(Protocol):
     async def close(self) -> None: ...
 
 
+@runtime_checkable
+class Sized(Protocol):
+    """A `Provider` whose host can say how much its models take at once."""
+
+    async def window(self, model: str) -> int | None:
+        """Tokens of prompt and answer together; None where that can't be known. Never raises."""
+        ...
+
+
+class ModelWindows(Protocol):
+    """How much models take at once."""
+
+    async def window(self, provider: str, model: str) -> int | None:
+        """Tokens of prompt and answer together; None where nobody says. Never raises. `model`: the host's own name."""
+        ...
+
+
 class Target(Struct, frozen=True):
     """Where a model's name led: a provider, and the name of the model there."""
 

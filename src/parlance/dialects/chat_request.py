@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Raw, Struct
 
 from parlance.core.errors import Field, InvalidRequest
+from parlance.core.ids import is_uuid
 from parlance.core.json import decode_json
 from parlance.core.messages import Message, user_message
 from parlance.core.requests import (
@@ -74,6 +75,17 @@ def decode_text(text: str, *, path: str) -> Message:
     if "\0" in text:
         raise refused(path, f"The text holds a NUL character at {text.index(chr(0))}. Send it without.")
     return user_message(text)
+
+
+NEW_CHAT = "new"
+"""Asks for a chat that is made with the message."""
+
+
+def decode_chat_id(given: str | None, *, path: str) -> str | None:
+    """A stored chat's id, or `NEW_CHAT`."""
+    if given is None or given == NEW_CHAT or is_uuid(given):
+        return given
+    raise refused(path, f"{given[:80]!r} is no chat's id. Give the id of a chat, or {NEW_CHAT!r} to make one.")
 
 
 def build_request(

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from parlance.core.errors import CursorExpired, SlowFollower
 from parlance.core.journal import Follower
 from parlance.core.snapshot import fold_snapshot
-from parlance.dialects.chat_request import Params, build_request
+from parlance.dialects.chat_request import NEW_CHAT, Params, build_request
 from parlance.dialects.ndjson_chat.serve import (
     TurnLines,
     decode_chat,
@@ -19,13 +19,14 @@ from parlance.dialects.ndjson_chat.serve import (
     encode_status,
     is_whole,
 )
+from parlance.doors.chatting import chat_ask
 from parlance.doors.http import answer_json, answer_problem, begin, idempotency_key
 from parlance.doors.serving import Heartbeat, Serving, newest, place_of, watched
 from parlance.doors.visit import visit_of
 from parlance.engine.ask import Ask
 from parlance.engine.engine import RESISTANCE
 from parlance.engine.idempotency import Idempotency
-from parlance.engine.turn_state import Turn
+from parlance.engine.view import TurnView
 
 DOOR = "ndjson_chat"
 
@@ -51,10 +52,10 @@ class _Endpoint:
     def __init__(self, serving: Serving) -> None:
         self.serving = serving
 
-    def turn(self, scope: Scope) -> Turn:
+    async def turn(self, scope: Scope) -> TurnView:
         """The turn that the path names, if it is the caller's."""
         principal = self.serving.principal(scope)
-        return self.serving.engine.find(scope["path_params"]["turn_id"], principal)
+        return await self.serving.engine.find(scope["path_params"]["turn_id"], principal)
 
 
 class _Chat(_Endpoint):
@@ -70,12 +71,14 @@ class _Chat(_Endpoint):
         chat = decode_chat(body)
         request = build_request((), chat.message, model=chat.model, tools=chat.tools, params=chat.params)
         repeatable = Idempotency.of(idempotency_key(visit.caller), body)
-        return Ask(principal, DOOR, visit.request_id, request, chat.message, repeatable), chat.params
+        wanted = chat.chat_id or (NEW_CHAT if self.serving.options.stores_all else None)
+        stored = chat_ask(wanted, principal) if wanted is not None else None
+        return Ask(principal, DOOR, visit.request_id, request, chat.message, repeatable, stored), chat.params
 
 
 class _Resume(_Endpoint):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        turn = self.turn(scope)
+        turn = await self.turn(scope)
         query = QueryParams(scope["query_string"])
         params = Params(reasoning=query.get("reasoning") == "true", warnings=query.get("warnings") == "true")
         await _tell(turn, query.get("after"), params, scope, receive, send)
@@ -83,7 +86,7 @@ class _Resume(_Endpoint):
 
 class _Cancel(_Endpoint):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        turn = self.turn(scope)
+        turn = await self.turn(scope)
         turn.stop("cancelled")
         await turn.finished(RESISTANCE)
         status = turn.ending.status if turn.ended else "cancelling"
@@ -92,8 +95,9 @@ class _Cancel(_Endpoint):
 
 class _ToolResults(_Endpoint):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        turn, visit = self.turn(scope), visit_of(scope)
-        turn.answer(decode_results(await self.serving.read_json(scope, receive, self.serving.principal(scope))))
+        turn, visit = await self.turn(scope), visit_of(scope)
+        body = await self.serving.read_json(scope, receive, self.serving.principal(scope))
+        await turn.answer(decode_results(body))
         await answer_json(send, visit, encode_status(turn.id, "received"))
 
 
@@ -103,7 +107,7 @@ class _Models(_Endpoint):
         await answer_json(send, visit_of(scope), encode_models(offers))
 
 
-async def _tell(turn: Turn, after: str | None, params: Params, scope: Scope, receive: Receive, send: Send) -> None:
+async def _tell(turn: TurnView, after: str | None, params: Params, scope: Scope, receive: Receive, send: Send) -> None:
     """Tell the turn from behind the cursor `after` on. An answer that is not whole is broken off, not ended.
 
     Where the cursor can't be served the answer is 410, with a snapshot.
@@ -128,10 +132,10 @@ async def _tell(turn: Turn, after: str | None, params: Params, scope: Scope, rec
 
 
 async def _tell_lines(
-    turn: Turn, follower: Follower, after: int, params: Params, receive: Receive, heartbeat: Heartbeat
+    turn: TurnView, follower: Follower, after: int, params: Params, receive: Receive, heartbeat: Heartbeat
 ) -> bool:
     """Whether the turn has ended in a way that a client may take for the whole answer."""
-    lines = TurnLines(turn.id, turn.log.epoch, params)
+    lines = TurnLines(turn.id, turn.log.epoch, params, turn.facts.chat)
     if turn.ended and after == turn.log.head:
         await heartbeat.say(lines.terminator(after, turn.ending))
     try:

@@ -10,23 +10,27 @@ from starlette.types import Receive, Scope, Send
 from parlance.core.journal import Cursor
 from parlance.core.principal import Gate, Principal
 from parlance.core.provider import Models
+from parlance.core.stores.chats import Chats
 from parlance.doors.http import read_json_body
 from parlance.doors.limits import Limits
 from parlance.doors.visit import visit_of
 from parlance.engine.engine import Engine
-from parlance.engine.turn_state import Turn
+from parlance.engine.view import TurnView
 
 HEARTBEAT = 15.0
 """Seconds without a word after which an HTTP answer says nothing, so that proxies don't take it for dead."""
 
 
 class DoorOptions(Struct, frozen=True):
-    """`body` bounds an HTTP body, in bytes. `keeps_history`: a socket without a chat is a conversation by itself."""
+    """`body` bounds an HTTP body, in bytes. `keeps_history`: a socket without a chat is a conversation by itself.
+    `stores_all`: what belongs to no chat is made a new one.
+    """
 
     body: int = 4_194_304
     keeps_history: bool = True
     history_tokens: int = 100_000
     sign_in: float = 10.0
+    stores_all: bool = False
 
 
 class Serving(Struct, frozen=True):
@@ -37,6 +41,7 @@ class Serving(Struct, frozen=True):
     gate: Gate
     options: DoorOptions
     limits: Limits = field(default_factory=Limits)
+    chats: Chats | None = None
 
     async def read_json(self, scope: Scope, receive: Receive, principal: Principal) -> bytes:
         """A request's body, which is JSON. `UnsupportedMediaType`, `BodyTooLarge`, `Overloaded`, `TooManyAtOnce`."""
@@ -48,14 +53,14 @@ class Serving(Struct, frozen=True):
         return self.gate.authenticate(visit_of(scope).caller)
 
 
-def place_of(turn: Turn, after: str | None) -> int:
+def place_of(turn: TurnView, after: str | None) -> int:
     """The number of the event that a cursor stands for; 0 for none. `CursorExpired`, also for the beginning of a turn
     that is not kept from there on.
     """
     return turn.log.check(Cursor.decode(after) if after else Cursor(turn.log.epoch, 0))
 
 
-def newest(turn: Turn) -> str:
+def newest(turn: TurnView) -> str:
     """The cursor of the turn's newest event."""
     return Cursor(turn.log.epoch, turn.log.head).encode()
 

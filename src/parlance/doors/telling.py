@@ -14,7 +14,7 @@ from parlance.core.events import Event, TurnEnded
 from parlance.core.journal import Follower
 from parlance.core.snapshot import Snapshot, fold_snapshot
 from parlance.doors.serving import place_of
-from parlance.engine.turn_state import Turn
+from parlance.engine.view import TurnView
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ class _Told(Struct):
     `held`: all but the ending was told, which has to wait.
     """
 
-    turn: Turn
+    turn: TurnView
     follower: Follower
     sent: int
     waiting: list[tuple[int, "asyncio.Future[None]"]]
@@ -92,7 +92,7 @@ class Telling:
     def __len__(self) -> int:
         return len(self._told)
 
-    def begin(self, name: str, turn: Turn, after: str | None, frames: Frames, first: Sequence[str] = ()) -> None:
+    def begin(self, name: str, turn: TurnView, after: str | None, frames: Frames, first: Sequence[str] = ()) -> None:
         """Say `first`, then tell the turn from behind the cursor `after` on; behind its last event, the ending once
         more. Where the cursor can't be served: a snapshot, and what follows it.
 

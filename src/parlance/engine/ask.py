@@ -2,17 +2,38 @@
 
 from msgspec import Struct
 
+from parlance.core.ids import ChatId
 from parlance.core.messages import Message
 from parlance.core.principal import Principal
 from parlance.core.requests import Request
+from parlance.core.stores.chats import Names, NewChat
+from parlance.core.stores.turns import SendPolicy
 from parlance.engine.idempotency import Idempotency
+
+
+class ChatAsk(Struct, frozen=True, kw_only=True):
+    """The stored chat that a message is for; one that is `new` is made with its turn.
+
+    The selections are of this message alone: None where it says nothing. `without_functions` may hold `all`. `policy`:
+    what happens if the chat is being answered; None: what the server does.
+    """
+
+    id: ChatId
+    new: NewChat | None = None
+    include_memories: bool = False
+    enabled_functions: Names = None
+    without_functions: tuple[str, ...] = ()
+    enabled_mcp_tools: Names = None
+    without_mcp_tools: tuple[str, ...] = ()
+    policy: SendPolicy | None = None
 
 
 class Ask(Struct, frozen=True):
     """A turn as a door decoded it, not yet accepted.
 
-    `request.messages` is the history, with `input`, the message to answer, at its end. `request.model` may be empty:
-    the door's default then. `request.tools` are the caller's own; it will be asked to run them.
+    `request.messages` is the history, with `input`, the message to answer, at its end; in a `chat`, which has a
+    history of its own, it is the input alone. `request.model` may be empty: the door's default then. `request.tools`
+    are the caller's own; it will be asked to run them.
     """
 
     principal: Principal
@@ -21,6 +42,7 @@ class Ask(Struct, frozen=True):
     request: Request
     input: Message | None = None
     idempotency: Idempotency | None = None
+    chat: ChatAsk | None = None
 
 
 class EngineOptions(Struct, frozen=True):

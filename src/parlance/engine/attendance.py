@@ -9,12 +9,12 @@ def _nothing() -> None:
 
 
 class Attendance:
-    """Calls `abandoned` once nobody has followed for `grace` seconds.
+    """Calls `abandoned` once nobody has followed for `grace` seconds; never where that is None.
 
     The time does not run while the turn waits for its caller: that wait has a deadline of its own.
     """
 
-    def __init__(self, grace: float, abandoned: Callable[[], None]) -> None:
+    def __init__(self, grace: float | None, abandoned: Callable[[], None]) -> None:
         self._grace = grace
         self._abandoned = abandoned
         self._followers = 0
@@ -45,6 +45,8 @@ class Attendance:
 
     def _arm(self) -> None:
         alone = not (self._followers or self._waiting or self._over)
+        if self._grace is None:
+            return
         if alone and self._timer is None:
             self._timer = asyncio.get_running_loop().call_later(self._grace, self._abandoned)
         elif not alone and self._timer is not None:

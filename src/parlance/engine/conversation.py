@@ -9,7 +9,7 @@ from parlance.core.estimate import message_tokens
 from parlance.core.ids import TurnId
 from parlance.core.messages import Message
 from parlance.core.transcript import fold_history
-from parlance.engine.turn_state import Turn
+from parlance.engine.view import TurnView
 
 
 class _Said(Struct, frozen=True):
@@ -25,10 +25,10 @@ class Conversation:
 
     def __init__(self, tokens: int) -> None:
         self._tokens = tokens
-        self._turns: dict[TurnId, Turn | _Said] = {}
+        self._turns: dict[TurnId, TurnView | _Said] = {}
         self._system = _said(())
 
-    def accept(self, turn: Turn) -> None:
+    def accept(self, turn: TurnView) -> None:
         """Add a turn; one that is here already, since its request came twice, stays where it is."""
         self._turns.setdefault(turn.id, turn)
 
@@ -47,7 +47,7 @@ class Conversation:
         One that still runs is left out; it may be in a later history.
         """
         for turn_id, turn in self._turns.items():
-            if isinstance(turn, Turn) and turn.ended:
+            if not isinstance(turn, _Said) and turn.ended:
                 self._turns[turn_id] = _said(fold_history(turn.log.read()))
         self._forget()
         said = (turn for turn in self._turns.values() if isinstance(turn, _Said))

@@ -7,19 +7,21 @@ from collections import Counter
 
 import msgspec
 
-from parlance.core.errors import Overloaded, Stopping, TooManyAtOnce, TurnNotFound
+from parlance.core.errors import ChatNotFound, Overloaded, Stopping, TooManyAtOnce, TurnNotFound
 from parlance.core.events import TurnStarted
-from parlance.core.ids import KeyId, TurnId, new_turn_id
+from parlance.core.ids import ChatId, KeyId, TurnId, is_uuid, new_turn_id
 from parlance.core.journal import Journal
 from parlance.core.observers import TurnFacts
 from parlance.core.principal import LOCAL_ADMIN, Principal
 from parlance.core.provider import Models, Target
 from parlance.core.tool import Toolbox
 from parlance.core.trace import tracing
-from parlance.engine.ask import Ask
+from parlance.engine.ask import Ask, ChatAsk
+from parlance.engine.chat_turns import ChatStores, ChatTurns, Opened
 from parlance.engine.idempotency import KnownRequests
 from parlance.engine.turn import run_turn
 from parlance.engine.turn_state import EngineParts, Moment, Turn
+from parlance.engine.view import TurnView
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,10 @@ TURN_SIZE = 4_500
 class Engine:
     """Runs turns. They outlive the connections that began them, and are kept for a while after their end."""
 
-    def __init__(self, models: Models, toolbox: Toolbox, journal: Journal, parts: EngineParts) -> None:
+    def __init__(
+        self, models: Models, toolbox: Toolbox, journal: Journal, parts: EngineParts, chats: ChatStores | None = None
+    ) -> None:
+        """Without `chats` it knows live turns alone."""
         self._models = models
         self._toolbox = toolbox
         self._journal = journal
@@ -42,6 +47,7 @@ class Engine:
         self._requests: dict[str, set[TurnId]] = {}
         self._running: dict[TurnId, asyncio.Task[None]] = {}
         self._running_of_key: Counter[KeyId] = Counter()
+        self._chats = ChatTurns(chats, toolbox, parts) if chats is not None else None
         self._kept: dict[TurnId, asyncio.TimerHandle] = {}
         self._kept_size = 0
         self._known = KnownRequests()
@@ -52,12 +58,13 @@ class Engine:
         """Turns that have not ended."""
         return len(self._running)
 
-    async def start(self, ask: Ask, moment: Moment | None = None) -> Turn:
+    async def start(self, ask: Ask, moment: Moment | None = None) -> TurnView:
         """Accept a turn. When this returns it has said `TurnStarted`, and it will say `TurnEnded`, whatever happens.
 
-        With a `moment` the turn is queued: it waits for it, and answers the messages that it gives. A request that came
-        before under the same idempotency key gets the turn it began then. Raises, with nothing begun: `Stopping`,
-        `Overloaded`, `TooManyAtOnce`, `ModelNotFound`, `ModelForbidden`, `NoProvider`, `IdempotencyKeyReused`.
+        With a `moment` the turn is queued: it waits for it, and answers the messages that it gives. One of a chat is
+        stored, and has a moment of its own. A request that came before under the same idempotency key gets the turn it
+        began then. Raises, with nothing begun: `Stopping`, `Overloaded`, `TooManyAtOnce`, `ModelNotFound`,
+        `ModelForbidden`, `NoProvider`, `IdempotencyKeyReused`; for a chat also what `Turns.accept` raises.
         """
         if (begun := self._begun_before(ask)) is not None:
             return begun
@@ -67,35 +74,34 @@ class Engine:
         if (begun := self._begun_before(ask)) is not None:
             return begun
         self._admit(ask.principal)
+        if ask.chat is not None:
+            return await self._start_stored(ask, ask.chat, target)
         turn = self._open(ask, target)
         turn.moment = moment
         if ask.idempotency is not None:
             self._known.add(ask.principal, ask.door, ask.idempotency, turn.id)
         turn.tell((TurnStarted(turn.id, turn.facts.model, ask.input),))
-        with tracing(request=ask.request_id, turn=turn.id):
-            task = asyncio.create_task(run_turn(turn), name=f"turn {turn.id}")
-        self._running[turn.id] = task
-        self._running_of_key[ask.principal.key_id] += 1
-        task.add_done_callback(lambda _: self._ended(turn))
-        turn.started(task)
+        self._run(turn)
         return turn
 
-    def find(self, turn_id: str, principal: Principal) -> Turn:
+    async def find(self, turn_id: str, principal: Principal) -> TurnView:
         """A turn by its id, running or kept. `TurnNotFound` also for one that is not this principal's."""
         turn = self._turns.get(TurnId(turn_id))
-        if turn is None or not principal.may_see(turn.facts.principal.home):
-            raise TurnNotFound(
-                f"There is no turn {turn_id[:80]!r}. "
-                f"A live turn is kept for {self._parts.options.live_retention:g} s after its end."
-            )
-        return turn
+        if turn is not None and principal.may_see(turn.facts.home):
+            return turn
+        if turn is None and self._chats is not None and is_uuid(turn_id):
+            return await self._chats.find(TurnId(turn_id), principal)
+        raise TurnNotFound(
+            f"There is no turn {turn_id[:80]!r}. "
+            f"A live turn is kept for {self._parts.options.live_retention:g} s after its end."
+        )
 
     def find_request(self, request_id: str, principal: Principal) -> Turn:
         """The turn that was begun by this request id of the client's own. `TurnNotFound`, also where it is not the only
         one: which of several clients that number their requests alike is meant, nobody can know.
         """
         turns = [self._turns[turn_id] for turn_id in self._requests.get(request_id, ())]
-        seen = [turn for turn in turns if principal.may_see(turn.facts.principal.home)]
+        seen = [turn for turn in turns if principal.may_see(turn.facts.home)]
         if len(seen) != 1:
             found = (
                 f"{len(seen)} turns bear the request id" if seen else "No turn that is running or was kept bears the id"
@@ -116,6 +122,24 @@ class Engine:
             log.warning("The turn %s does not end, since a tool or a provider does not let itself be stopped", turn_id)
         for turn_id in list(self._kept):
             self._forget(turn_id)
+        if self._chats is not None:
+            await self._chats.close()
+
+    async def open_turns(self, chat: ChatId, principal: Principal) -> list[TurnView]:
+        """The chat's turns that have not ended, oldest first. `ChatNotFound`."""
+        if self._chats is None:
+            return []
+        return [await self.find(turn_id, principal) for turn_id in await self._chats.open_in(chat, principal.reach)]
+
+    async def clear(self, subtenant: str, chat: ChatId | None = None) -> None:
+        """End what runs in a chat, or in all of a subtenant's: it is about to be deleted."""
+        if self._chats is None:
+            return
+        turns = [await self.find(turn_id, LOCAL_ADMIN) for turn_id in await self._chats.open_in(chat, subtenant)]
+        for turn in turns:
+            turn.stop("cancelled")
+        for turn in turns:
+            await turn.finished(RESISTANCE)
 
     def interrupt(self) -> None:
         """End what runs, now, as `incomplete`."""
@@ -127,8 +151,34 @@ class Engine:
         if running and seconds > 0:
             await asyncio.wait(running, timeout=seconds)
 
+    async def _start_stored(self, ask: Ask, asked: ChatAsk, target: Target) -> TurnView:
+        if self._chats is None:
+            raise ChatNotFound("This server keeps no chats.")
+        opened = await self._chats.open(ask, asked, target)
+        if not isinstance(opened, Opened):
+            return await self.find(opened, ask.principal)
+        turn = opened.turn
+        self._turns[turn.id] = turn
+        self._requests.setdefault(turn.facts.request_id, set()).add(turn.id)
+        ahead = [self._turns[before.id] for before in opened.accepted.ahead if before.id in self._turns]
+        turn.moment = self._chats.moment(opened, asked, ahead)
+        # Nothing is awaited up to here: what was accepted runs.
+        turn.show(opened.started)
+        self._run(turn)
+        self._chats.make_room(opened, asked, ahead)
+        return turn
+
+    def _run(self, turn: Turn) -> None:
+        with tracing(request=turn.facts.request_id, turn=turn.id):
+            task = asyncio.create_task(run_turn(turn), name=f"turn {turn.id}")
+        key_id = turn.facts.principal.key_id
+        self._running[turn.id] = task
+        self._running_of_key[key_id] += 1
+        task.add_done_callback(lambda _: self._ended(turn))
+        turn.started(task)
+
     def _begun_before(self, ask: Ask) -> Turn | None:
-        if ask.idempotency is None:
+        if ask.idempotency is None or ask.chat is not None:
             return None
         turn_id = self._known.find(ask.principal, ask.door, ask.idempotency)
         return self._turns[turn_id] if turn_id is not None else None
@@ -189,5 +239,8 @@ class Engine:
         namesakes.remove(turn_id)
         if not namesakes:
             del self._requests[turn.facts.request_id]
-        self._journal.drop(turn_id)
+        if turn.facts.chat is None or self._chats is None:
+            self._journal.drop(turn_id)
+        else:
+            self._chats.forget(turn_id)
         self._known.forget(turn_id)

@@ -53,13 +53,16 @@ async def run_turn(turn: Turn) -> None:
     if turn.stopping is not None and finish is None:
         # What broke while the turn was being stopped is no failure of the answer.
         status, fault = _stopped(turn)
-    turn.end(TurnEnded(status, finish, turn.usage, fault))
+    await turn.end(TurnEnded(status, finish, turn.usage, fault))
 
 
 async def _answer(turn: Turn) -> Finish:
     """Steps and rounds until the model is done. Raises what the provider raises, and `TooManyRounds`."""
     if turn.moment is not None:
-        turn.request = msgspec.structs.replace(turn.request, messages=await turn.moment())
+        beginning = await turn.moment()
+        turn.request = msgspec.structs.replace(turn.request, messages=beginning.messages)
+        if beginning.tools is not None:
+            turn.tools = beginning.tools
     for left in reversed(range(turn.parts.options.rounds)):
         message = await run_step(turn, await _next_request(turn))
         if message.parts:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Literal
 
 from msgspec import Struct
 
@@ -15,22 +14,29 @@ from parlance.core.messages import Message
 from parlance.core.observers import TurnFacts, TurnObserver
 from parlance.core.provider import Notice, Target
 from parlance.core.requests import Request
+from parlance.core.stores.turns import State
 from parlance.core.tool import Answer, Tool
 from parlance.core.usage import Usage
 from parlance.engine.ask import EngineOptions
 from parlance.engine.attendance import Attendance
 from parlance.engine.pending import PendingCalls
 from parlance.engine.prepare.preparer import Preparer
+from parlance.engine.view import StopReason, ending_of
 
 logger = logging.getLogger(__name__)
 
-StopReason = Literal["cancelled", "abandoned", "interrupted", "superseded"]
-"""Why a turn is being stopped: by its caller, because nobody followed it, because this server stops, or because its
-caller said something new while it waited for them.
-"""
 
-Moment = Callable[[], Awaitable[tuple[Message, ...]]]
-"""Returns when a queued turn may begin, with the messages to answer as they are by then."""
+class Beginning(Struct, frozen=True):
+    """What a turn that waited begins with: the messages to answer, and our tools on offer if they are others than were
+    known at its acceptance.
+    """
+
+    messages: tuple[Message, ...]
+    tools: Mapping[str, Tool] | None = None
+
+
+Moment = Callable[[], Awaitable[Beginning]]
+"""Returns when a queued turn may begin."""
 
 
 class EngineParts(Struct, frozen=True):
@@ -44,8 +50,7 @@ class EngineParts(Struct, frozen=True):
 class Turn:
     """A turn from its acceptance on.
 
-    Doors use `id`, `log`, `facts`, `ended`, `ending`, `waiting`, `stopping`, `followed`, `stop`, `answer`, `finished`
-    and `then`; the rest is the loop's.
+    What doors use is in `TurnView`; the rest is the loop's.
     """
 
     def __init__(
@@ -69,10 +74,13 @@ class Turn:
         self.usage: Usage | None = None
         self.noticed: set[Notice] = set()
         self.moment: Moment | None = None
+        self.state_told: Callable[[TurnId, State], None] | None = None
         self.begun = False
         self.stopping: StopReason | None = None
         self.pending = PendingCalls(self._pending_changed)
-        self.attendance = Attendance(parts.options.live_grace, self.abandon)
+        # A stored turn goes on, whoever listens.
+        self.attendance = Attendance(parts.options.live_grace if facts.chat is None else None, self.abandon)
+        self._ending = False
         self._callers_tools = frozenset(tool.name for tool in request.tools)
         self._task: asyncio.Task[None] | None = None
 
@@ -87,24 +95,27 @@ class Turn:
     @property
     def ending(self) -> TurnEnded:
         """How it ended. Only of a turn that has."""
-        last = self.log.read(self.log.head - 1)[0]
-        if not isinstance(last, TurnEnded):
-            raise RuntimeError(f"Turn {self.id} has not ended.")
-        return last
+        return ending_of(self.log)
 
     @property
     def waiting(self) -> bool:
         """Whether it waits for its caller to answer a call."""
         return self.pending.unanswered
 
+    @property
+    def stopped(self) -> bool:
+        """Whether it has ended, or will soon, since it was told to."""
+        return self.ended or self.stopping is not None
+
     def tell(self, events: Sequence[Event]) -> None:
         """To the log, and to those who watch; growth only to the log."""
         self.log.append(events)
         for event in events:
             if type(event) not in GROWTH:
-                self._show(event)
+                self.show(event)
 
-    def _show(self, event: Event) -> None:
+    def show(self, event: Event) -> None:
+        """To those who watch."""
         try:
             self.parts.observer.observe(self.facts, event)
         except Exception:
@@ -137,7 +148,7 @@ class Turn:
 
         False when it is ending already: stopping twice must not cut the clean-up short.
         """
-        if self.ended or self.stopping is not None:
+        if self.stopped or self._ending:
             return False
         self.stopping = reason
         self.pending.close()
@@ -146,16 +157,18 @@ class Turn:
             self._task.cancel()
         return True
 
-    def answer(self, answers: Sequence[Answer]) -> None:
+    async def answer(self, answers: Sequence[Answer]) -> None:
         """Results of the caller's own tools.
 
         `CallNotWaiting`, and nothing is taken, if one of them is not waited for.
         """
         self.pending.answer(answers)
 
-    def end(self, ending: TurnEnded) -> None:
+    async def end(self, ending: TurnEnded) -> None:
+        """From here on nothing stops it: an answer that is whole is not cut while it is kept."""
+        self._ending = True
         self.pending.close()
-        self.tell((ending,))
+        self.show(await self.log.end(ending))
         self.attendance.end()
 
     def release(self) -> None:
@@ -176,4 +189,7 @@ class Turn:
             self._task.add_done_callback(lambda _: act())
 
     def _pending_changed(self) -> None:
-        self.attendance.wait(len(self.pending) > 0)
+        waits = len(self.pending) > 0
+        self.attendance.wait(waits)
+        if self.state_told is not None and not self._ending:
+            self.state_told(self.id, "waiting" if waits else "running")

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from typing import TypeVar
 
 from parlance.core.errors import CursorExpired, SlowFollower
 from parlance.core.events import Event, TextGrew, TurnEnded
@@ -10,6 +11,8 @@ from parlance.core.ids import Epoch, TurnId, new_epoch
 from parlance.core.journal import Batch, Cursor, Readership
 from parlance.journal.sizes import EVENT_SIZE, carried, characters
 from parlance.journal.trimming import WINDOW, TrimmedEvents, oldest
+
+MemoryLogT = TypeVar("MemoryLogT", bound="MemoryLog")
 
 MAX_BEHIND = 256
 """Events that may be appended while a follower is busy with the last ones it took."""
@@ -23,11 +26,14 @@ class MemoryJournal:
 
     def __init__(self, window: int = WINDOW) -> None:
         self._logs: dict[TurnId, MemoryLog] = {}
-        self._window = window
-        self._readers = _Readers()
+        self.window = window
+        self.readers = Readers()
 
     def open(self, turn: TurnId) -> "MemoryLog":
-        log = self._logs[turn] = MemoryLog(turn, new_epoch(), self._readers, self._window)
+        return self.add(MemoryLog(turn, new_epoch(), self.readers, self.window))
+
+    def add(self, log: "MemoryLogT") -> "MemoryLogT":
+        self._logs[log.turn] = log
         return log
 
     def find(self, turn: TurnId) -> "MemoryLog | None":
@@ -37,11 +43,11 @@ class MemoryJournal:
         self._logs.pop(turn, None)
 
     def readership(self) -> Readership:
-        behind = [follower.behind for follower in self._readers.followers]
-        return Readership(len(behind), sum(behind), max(behind, default=0), self._readers.cut)
+        behind = [follower.behind for follower in self.readers.followers]
+        return Readership(len(behind), sum(behind), max(behind, default=0), self.readers.cut)
 
 
-class _Readers:
+class Readers:
     """The followers of all logs, so that to count them is not to go through every log that is kept."""
 
     def __init__(self) -> None:
@@ -56,7 +62,7 @@ class MemoryLog:
     is done in steps of half a window, so an event's cost does not depend on the log's length.
     """
 
-    def __init__(self, turn: TurnId, epoch: Epoch, readers: _Readers, window: int) -> None:
+    def __init__(self, turn: TurnId, epoch: Epoch, readers: Readers, window: int) -> None:
         self.turn = turn
         self.epoch = epoch
         self.ended = False
@@ -91,6 +97,19 @@ class MemoryLog:
             follower.told(events)
         if self._weight > self._trim_at:
             self._trim()
+
+    async def end(self, ended: TurnEnded) -> TurnEnded:
+        self.append((ended,))
+        return ended
+
+    def restore(self, events: Sequence[tuple[int, Event]], lost: int) -> None:
+        """What is left of a log, into this one, which is empty."""
+        if not lost:
+            self.append([event for _, event in events])
+        elif events:
+            self._trimmed.restore(events, lost)
+            self.head = events[-1][0]
+            self.ended = type(events[-1][1]) is TurnEnded
 
     def read(self, after: int = 0) -> Sequence[Event]:
         if after >= self._trimmed.end:

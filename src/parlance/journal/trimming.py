@@ -59,6 +59,13 @@ class TrimmedEvents:
                 self._open[part].growth.append("".join(texts))
                 self.size += len(self._open[part].growth[-1])
 
+    def restore(self, events: Sequence[tuple[int, Event]], lost: int) -> None:
+        """What somebody else had trimmed, up to and with the number `lost`."""
+        for number, event in events:
+            self._keep(number, event)
+            self.end = number
+        self.lost = lost
+
     def numbered(self) -> Iterator[tuple[int, Event]]:
         """What is left of them, in order."""
         if not self._open:

@@ -9,6 +9,7 @@ import pytest
 from parlance.core.principal import LOCAL_ADMIN
 from parlance.engine.ask import EngineOptions
 from parlance.engine.turn_state import Turn
+from tests.turns.stage import here
 from tests.unit.doors.asgi import House, Socket
 
 
@@ -27,7 +28,7 @@ async def visit(house: House) -> "weakref.ref[Turn]":
     socket.say(action="chat", request_id="1", payload={"text": "Hello"})
     turn_id = (await socket.until("complete"))["turn_id"]
     await socket.leave()
-    return weakref.ref(house.engine.find(turn_id, LOCAL_ADMIN))
+    return weakref.ref(here(await house.engine.find(turn_id, LOCAL_ADMIN)))
 
 
 async def test_what_a_socket_remembered_is_gone_with_it() -> None:

@@ -14,6 +14,7 @@ from parlance.doors import serving
 from parlance.engine.ask import EngineOptions
 from parlance.testing.provider import ScriptedProvider, answering
 from tests.probes.leaks import LeakProbe
+from tests.turns.stage import here
 from tests.unit.doors.asgi import PATIENCE, Exchange, House, post
 
 
@@ -38,7 +39,7 @@ async def test_a_reader_that_takes_nothing_is_cut_and_may_resume(leak_probe: Lea
     begin.set()
     assert (await slow.lines())[-1]["delta"] == "first"
     go.set()
-    turn = house.engine.find(meta["meta"]["turn_id"], LOCAL_ADMIN)
+    turn = here(await house.engine.find(meta["meta"]["turn_id"], LOCAL_ADMIN))
     await turn.finished()
     slow.taking.set()
     (last,) = await slow.lines()

@@ -179,7 +179,7 @@ async def test_a_socket_without_history_holds_no_turn_that_the_engine_forgot() -
     house = House(engine=EngineOptions(live_memory=0), doors=DoorOptions(keeps_history=False))
     socket = Socket(house)
     await socket.accepted()
-    first = weakref.ref(house.engine.find(await ask(socket, "1"), LOCAL_ADMIN))
+    first = weakref.ref(await house.engine.find(await ask(socket, "1"), LOCAL_ADMIN))
     await ask(socket, "2")
     gc.collect()
     assert first() is None

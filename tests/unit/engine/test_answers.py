@@ -27,60 +27,60 @@ async def waiting(*, answer_timeout: float = 600.0) -> Turn:
     return turn
 
 
-def refused(turn: Turn, *answers: Answer) -> None:
+async def refused(turn: Turn, *answers: Answer) -> None:
     with pytest.raises(CallNotWaiting):
-        turn.answer(answers)
+        await turn.answer(answers)
 
 
 async def test_a_second_answer_is_refused() -> None:
     turn = await waiting()
-    turn.answer([Answer(FIRST, "a")])
-    refused(turn, Answer(FIRST, "b"))
+    await turn.answer([Answer(FIRST, "a")])
+    await refused(turn, Answer(FIRST, "b"))
     await until(turn, lambda event: isinstance(event, ToolReturned))
-    refused(turn, Answer(FIRST, "c"))
-    turn.answer([Answer(SECOND, "d")])
+    await refused(turn, Answer(FIRST, "c"))
+    await turn.answer([Answer(SECOND, "d")])
     assert [event.result.output for event in of(await ended(turn), ToolReturned)] == ["a", "d"]
 
 
 async def test_an_answer_to_a_foreign_call_is_refused() -> None:
     turn = await waiting()
-    refused(turn, Answer(CallId("of another turn"), "a"))
+    await refused(turn, Answer(CallId("of another turn"), "a"))
     assert turn.stop("cancelled")
     await ended(turn)
 
 
 async def test_of_answers_that_do_not_all_fit_none_is_taken() -> None:
     turn = await waiting()
-    refused(turn, Answer(FIRST, "a"), Answer(CallId("unknown"), "b"))
-    refused(turn, Answer(FIRST, "a"), Answer(FIRST, "b"))
-    turn.answer([Answer(FIRST, "c"), Answer(SECOND, "d")])
+    await refused(turn, Answer(FIRST, "a"), Answer(CallId("unknown"), "b"))
+    await refused(turn, Answer(FIRST, "a"), Answer(FIRST, "b"))
+    await turn.answer([Answer(FIRST, "c"), Answer(SECOND, "d")])
     assert [event.result.output for event in of(await ended(turn), ToolReturned)] == ["c", "d"]
 
 
 async def test_a_late_answer_is_refused() -> None:
     turn = await waiting(answer_timeout=0.01)
     await ended(turn)
-    refused(turn, Answer(FIRST, "late"))
+    await refused(turn, Answer(FIRST, "late"))
 
 
 async def test_a_turn_that_is_being_stopped_takes_no_answer() -> None:
     turn = await waiting()
     turn.stop("cancelled")
-    refused(turn, Answer(FIRST, "a"))
+    await refused(turn, Answer(FIRST, "a"))
     assert not of(await ended(turn), ToolReturned)
-    refused(turn, Answer(FIRST, "b"))
+    await refused(turn, Answer(FIRST, "b"))
 
 
 async def test_no_answers_are_no_error() -> None:
     turn = await waiting()
-    turn.answer([])
+    await turn.answer([])
     turn.stop("cancelled")
     await ended(turn)
 
 
 async def test_a_turn_that_never_waited_takes_no_answer() -> None:
     turn = await Stage().start()
-    refused(turn, Answer(FIRST, "a"))
+    await refused(turn, Answer(FIRST, "a"))
     await ended(turn)
 
 

@@ -22,7 +22,7 @@ from parlance.testing.clock import settle
 from parlance.testing.models import FixedModels
 from parlance.testing.provider import ScriptedProvider, answering, calling
 from parlance.tools.from_function import tool_from_function
-from tests.turns.stage import Stage, asked, ended, of
+from tests.turns.stage import Stage, asked, ended, here, of
 
 ACME = Principal("subtenant", KeyId("acme-key"), "acme")
 ACME_TOO = Principal("subtenant", KeyId("acme-other"), "acme")
@@ -48,7 +48,7 @@ async def test_what_was_accepted_is_said_at_once() -> None:
 async def test_the_model_asked_for_may_be_none() -> None:
     stage = Stage()
     request = Request(model="", messages=(user_message("Hi"),))
-    turn = await stage.engine.start(Ask(LOCAL_ADMIN, "door", "r", request))
+    turn = here(await stage.engine.start(Ask(LOCAL_ADMIN, "door", "r", request)))
     await ended(turn)
     assert turn.facts.model == "fast"
     assert of(turn.log.read(), TurnStarted)[0].input is None
@@ -115,10 +115,10 @@ async def test_limits_hold_for_turns_whose_names_are_looked_up_at_the_same_time(
 async def test_a_turn_is_found_by_those_who_may_see_it(who: Principal) -> None:
     stage = Stage()
     turn = await stage.start(principal=ACME, request_id="mine")
-    assert stage.engine.find(turn.id, who) is turn
+    assert await stage.engine.find(turn.id, who) is turn
     assert stage.engine.find_request("mine", who) is turn
     await ended(turn)
-    assert stage.engine.find(turn.id, who) is turn
+    assert await stage.engine.find(turn.id, who) is turn
     await stage.engine.close()
 
 
@@ -127,11 +127,11 @@ async def test_a_turn_of_another_subtenant_is_not_found(who: Principal) -> None:
     stage = Stage()
     turn = await stage.start(principal=ACME, request_id="mine")
     with pytest.raises(TurnNotFound) as foreign:
-        stage.engine.find(turn.id, who)
+        await stage.engine.find(turn.id, who)
     with pytest.raises(TurnNotFound):
         stage.engine.find_request("mine", who)
     with pytest.raises(TurnNotFound) as absent:
-        stage.engine.find("nothing", who)
+        await stage.engine.find("nothing", who)
     assert absent.value.message.replace("nothing", turn.id) == foreign.value.message
     await stage.engine.close()
 
@@ -165,7 +165,7 @@ async def test_an_ended_turn_is_forgotten_after_its_retention() -> None:
     await ended(turn)
     await settle()
     with pytest.raises(TurnNotFound):
-        stage.engine.find(turn.id, LOCAL_ADMIN)
+        await stage.engine.find(turn.id, LOCAL_ADMIN)
     assert stage.journal.find(turn.id) is None
 
 
@@ -174,7 +174,7 @@ async def test_an_ended_turn_is_kept_for_its_retention() -> None:
     turn = await stage.start()
     events = await ended(turn)
     await settle()
-    assert stage.engine.find(turn.id, LOCAL_ADMIN).log.read() == events
+    assert (await stage.engine.find(turn.id, LOCAL_ADMIN)).log.read() == events
     await stage.engine.close()
     assert stage.journal.find(turn.id) is None
 
@@ -203,12 +203,12 @@ async def test_what_ended_turns_were_asked_and_what_their_tools_returned_counts_
     first = await stage.start("y" * 40_000)
     await ended(first)
     await settle()
-    assert stage.engine.find(first.id, LOCAL_ADMIN) is first
+    assert await stage.engine.find(first.id, LOCAL_ADMIN) is first
     second = await stage.start("z" * 40_000)
     await ended(second)
     await settle()
     with pytest.raises(TurnNotFound):
-        stage.engine.find(first.id, LOCAL_ADMIN)
+        await stage.engine.find(first.id, LOCAL_ADMIN)
     await stage.engine.close()
 
 
@@ -218,7 +218,7 @@ async def test_the_newest_ended_turn_is_kept_however_large() -> None:
         turn = await stage.start()
         await ended(turn)
         await settle()
-        assert stage.engine.find(turn.id, LOCAL_ADMIN) is turn
+        assert await stage.engine.find(turn.id, LOCAL_ADMIN) is turn
     await stage.engine.close()
 
 

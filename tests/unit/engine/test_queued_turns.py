@@ -4,32 +4,32 @@ import asyncio
 
 from parlance.core.events import StepStarted, ToolCalled, ToolReturned, TurnEnded
 from parlance.core.ids import CallId
-from parlance.core.messages import Message, user_message
+from parlance.core.messages import user_message
 from parlance.core.parts import ToolResult
 from parlance.core.principal import LOCAL_ADMIN
 from parlance.core.requests import Request
 from parlance.core.tool import Answer
 from parlance.core.transcript import NOT_ANSWERED, fold_history
 from parlance.engine.ask import Ask
-from parlance.engine.turn_state import Moment, Turn
+from parlance.engine.turn_state import Beginning, Moment, Turn
 from parlance.testing.clock import settle
 from parlance.testing.provider import ScriptedProvider, answering, calling
 from tests.probes.leaks import LeakProbe
-from tests.turns.stage import Stage, ended, ending, of, until
+from tests.turns.stage import Stage, ended, ending, here, of, until
 
 
 async def queued(stage: Stage, moment: Moment) -> Turn:
     asked = user_message("asked")
     request = Request(model="fast", messages=(asked,))
-    return await stage.engine.start(Ask(LOCAL_ADMIN, "door", "request", request, asked), moment)
+    return here(await stage.engine.start(Ask(LOCAL_ADMIN, "door", "request", request, asked), moment))
 
 
 async def test_a_queued_turn_begins_at_its_moment_with_the_messages_of_then(leak_probe: LeakProbe) -> None:
     go, then = asyncio.Event(), (user_message("before"), user_message("asked"))
 
-    async def moment() -> tuple[Message, ...]:
+    async def moment() -> Beginning:
         await go.wait()
-        return then
+        return Beginning(then)
 
     stage = Stage(ScriptedProvider(answering("Hi")))
     turn = await queued(stage, moment)
@@ -43,9 +43,9 @@ async def test_a_queued_turn_begins_at_its_moment_with_the_messages_of_then(leak
 
 
 async def test_a_queued_turn_can_be_cancelled_and_asks_nobody(leak_probe: LeakProbe) -> None:
-    async def never() -> tuple[Message, ...]:
+    async def never() -> Beginning:
         await asyncio.Event().wait()
-        return ()
+        return Beginning(())
 
     stage = Stage()
     turn = await queued(stage, never)
@@ -58,7 +58,7 @@ async def test_a_queued_turn_can_be_cancelled_and_asks_nobody(leak_probe: LeakPr
 
 
 async def test_a_moment_that_fails_is_a_failed_turn(leak_probe: LeakProbe) -> None:
-    async def broken() -> tuple[Message, ...]:
+    async def broken() -> Beginning:
         raise ZeroDivisionError
 
     turn = await queued(Stage(), broken)
@@ -75,7 +75,7 @@ async def test_a_turn_that_gives_way_is_incomplete_and_its_calls_are_not_answere
     await until(turn, lambda event: isinstance(event, ToolCalled))
     waited.append(turn.waiting)
     first, second = (called.call.id for called in of(turn.log.read(), ToolCalled))
-    turn.answer([Answer(first, "red")])
+    await turn.answer([Answer(first, "red")])
     await until(turn, lambda event: isinstance(event, ToolReturned))
     waited.append(turn.waiting)
     assert turn.stop("superseded")
@@ -92,7 +92,7 @@ async def test_a_turn_that_gives_way_is_incomplete_and_its_calls_are_not_answere
 async def test_a_turn_whose_calls_are_all_answered_waits_no_more_even_before_it_goes_on() -> None:
     turn = await Stage(ScriptedProvider(calling(("pick", "{}")), answering("Red."))).start(callers_tools=["pick"])
     await until(turn, lambda event: isinstance(event, ToolCalled))
-    turn.answer([Answer(CallId(of(turn.log.read(), ToolCalled)[0].call.id), "red")])
+    await turn.answer([Answer(CallId(of(turn.log.read(), ToolCalled)[0].call.id), "red")])
     assert not turn.waiting
     assert ending(await ended(turn)).status == "completed"
 

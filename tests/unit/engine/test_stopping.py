@@ -239,7 +239,7 @@ async def test_the_grace_does_not_run_while_the_turn_waits_for_its_caller(leak_p
         await called(turn, "call_0")
     await settle()
     assert turn.stopping is None
-    turn.answer([Answer(CallId("call_0"), "two")])
+    await turn.answer([Answer(CallId("call_0"), "two")])
     last = ending(await ended(turn))
     assert last.fault is not None
     assert last.fault.code == "abandoned"

@@ -180,7 +180,7 @@ async def test_a_freeform_tool_of_the_callers_gets_its_text_as_it_is() -> None:
     call = ToolCall(CallId("c"), "shell", "ls -l", freeform=True)
     said: list[Delta] = [Opened(0, call), Done(0), Finished("stop")]
     turn = await Stage(ScriptedProvider([said], answering("x"))).start(callers_tools=["shell"])
-    turn.answer([Answer(await called(turn, "c"), "total 0")])
+    await turn.answer([Answer(await called(turn, "c"), "total 0")])
     events = await ended(turn)
     assert [event.call.arguments for event in of(events, ToolCalled)] == ["ls -l"]
 
@@ -258,7 +258,7 @@ async def test_going_on_is_bounded_like_rounds() -> None:
 async def test_the_caller_is_asked_and_its_answer_told_to_the_model() -> None:
     provider = ScriptedProvider(calling(("pick", '{"from":[1,2]}')), answering("Two."))
     turn = await Stage(provider).start(callers_tools=["pick"])
-    turn.answer([Answer(await called(turn, "call_0"), "2")])
+    await turn.answer([Answer(await called(turn, "call_0"), "2")])
     events = await ended(turn)
     (made,) = of(events, ToolCalled)
     assert made.runner == "client"
@@ -271,7 +271,7 @@ async def test_the_caller_is_asked_and_its_answer_told_to_the_model() -> None:
 async def test_the_callers_error_is_told_as_one() -> None:
     provider = ScriptedProvider(calling(("pick", "{}")), answering("x"))
     turn = await Stage(provider).start(callers_tools=["pick"])
-    turn.answer([Answer(await called(turn, "call_0"), "no", is_error=True)])
+    await turn.answer([Answer(await called(turn, "call_0"), "no", is_error=True)])
     await ended(turn)
     assert results(asked(provider, 2)) == [("call_0", "no", True)]
 
@@ -281,7 +281,7 @@ async def test_the_callers_tool_hides_ours_of_the_same_name() -> None:
     provider = ScriptedProvider(calling(("now", "{}")), answering("x"))
     turn = await Stage(provider, ours).start(callers_tools=["now"])
     assert [spec.description for spec in (await provider.arrival()).tools] == [""]
-    turn.answer([Answer(await called(turn, "call_0"), "theirs")])
+    await turn.answer([Answer(await called(turn, "call_0"), "theirs")])
     await ended(turn)
     assert not ours.calls
     assert results(asked(provider, 2)) == [("call_0", "theirs", False)]
@@ -301,11 +301,11 @@ async def test_calls_of_ours_and_of_the_callers_go_side_by_side() -> None:
     turn = await Stage(provider, tool("now", "noon")).start(callers_tools=["pick"])
     last = await called(turn, "call_2")
     assert [event.runner for event in of(turn.log.read(), ToolCalled)] == ["client", "server", "client"]
-    turn.answer([Answer(last, "two")])
+    await turn.answer([Answer(last, "two")])
     await settle()
     assert [event.result.output for event in of(turn.log.read(), ToolReturned)] == ["noon", "two"]
     assert len(provider.requests) == 1
-    turn.answer([Answer(CallId("call_0"), "zero")])
+    await turn.answer([Answer(CallId("call_0"), "zero")])
     await ended(turn)
     assert results(asked(provider, 2)) == [
         ("call_0", "zero", False),
@@ -318,7 +318,7 @@ async def test_no_part_of_a_call_is_told_twice() -> None:
     provider = ScriptedProvider(calling(("pick", "{}"), ("pick", "{}")), answering("x"))
     turn = await Stage(provider).start(callers_tools=["pick"])
     await called(turn, "call_1")
-    turn.answer([Answer(CallId("call_1"), "b"), Answer(CallId("call_0"), "a")])
+    await turn.answer([Answer(CallId("call_1"), "b"), Answer(CallId("call_0"), "a")])
     events = await ended(turn)
     assert len(of(events, PartClosed)) == 3
     assert results(asked(provider, 2)) == [("call_0", "a", False), ("call_1", "b", False)]

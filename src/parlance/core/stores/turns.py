@@ -116,11 +116,20 @@ class Ending(Struct, frozen=True):
 
 
 class KeptEvents(Struct, frozen=True):
-    """What is left of a turn's log, in order. Holes are what was trimmed; `lost` is the last number that is gone."""
+    """What is left of a turn's log, in order. Holes are what was trimmed; `lost` is the last number that is gone.
+
+    `epochs`, in order: up to which number the events bear which epoch. There are two where somebody else ended the turn
+    for an owner who died: what that one had told beyond what is kept is in neither.
+    """
 
     turn: TurnRecord
     events: tuple[tuple[int, Event], ...]
     lost: int = 0
+    epochs: tuple[tuple[int, Epoch], ...] = ()
+
+    def epoch_of(self, number: int) -> Epoch | None:
+        """Which epoch the event of this number bears; 0 stands before the first. None: there is no such event."""
+        return next((epoch for last, epoch in self.epochs if number <= last), None)
 
 
 class Word(Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from parlance.core.json import decode_json
 from parlance.core.messages import Message
 from parlance.core.requests import Request, ToolSpec
 from parlance.core.tool import Answer
-from parlance.dialects.chat_request import Params, build_request, decode_text, decode_tools, refused
+from parlance.dialects.chat_request import Params, build_request, decode_chat_id, decode_text, decode_tools, refused
 from parlance.dialects.json_rpc.history import decode_history, decode_output
 from parlance.dialects.json_rpc.wire import (
     AuthParams,
@@ -25,10 +25,11 @@ METHODS = ("auth", "cancel", "generate", "resume", "tool_result")
 
 
 class Opening(Struct, frozen=True):
-    """What a new session shall be like."""
+    """What a new session shall be like. `chat_id` is the stored chat that it is, or `new`."""
 
     tools: tuple[ToolSpec, ...] = ()
     queues: bool = False
+    chat_id: str | None = None
 
 
 class Generate(Struct, frozen=True):
@@ -78,7 +79,8 @@ def decode_opening(body: bytes) -> Opening:
     if not body.strip():
         return Opening()
     given = decode_json(body, CreateBody)
-    return Opening(decode_tools(given.tools or (), path="$.tools"), bool(given.queue))
+    chat_id = decode_chat_id(given.chat_id, path="$.chat_id")
+    return Opening(decode_tools(given.tools or (), path="$.tools"), bool(given.queue), chat_id)
 
 
 def decode_command(method: str, params: Raw) -> Command:

@@ -13,14 +13,18 @@ Count = Annotated[int, Meta(ge=1)]
 
 
 class CreateBody(Struct, frozen=True):
-    """`queue`: a `generate` that comes while another runs waits for it, instead of being refused."""
+    """`queue`: a `generate` that comes while another runs waits for it, instead of being refused. `chat_id`: the stored
+    chat that the session is, or `new`.
+    """
 
     tools: list[Raw] | None = None
     queue: bool | None = None
+    chat_id: str | None = None
 
 
-class SessionMade(Struct, frozen=True):
+class SessionMade(Struct, frozen=True, omit_defaults=True):
     session_id: str
+    chat_id: str | None = None
 
 
 class GenerateParams(Struct, frozen=True):

@@ -18,13 +18,13 @@ from parlance.core.events import (
     TurnStarted,
     Warned,
 )
-from parlance.core.ids import Epoch, TurnId
+from parlance.core.ids import ChatId, Epoch, TurnId
 from parlance.core.json import decode_json
 from parlance.core.messages import Message
 from parlance.core.provider import ModelInfo
 from parlance.core.requests import ToolSpec
 from parlance.core.tool import Answer
-from parlance.dialects.chat_request import Params, ToldRestart, decode_text, decode_tools, refused
+from parlance.dialects.chat_request import Params, ToldRestart, decode_chat_id, decode_text, decode_tools
 from parlance.dialects.ndjson_chat.wire import (
     ChatBody,
     Line,
@@ -41,24 +41,24 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Chat(Struct, frozen=True):
-    """A message to be answered."""
+    """A message to be answered. `chat_id` is a stored chat's, or `new`."""
 
     message: Message
     model: str | None
     tools: tuple[ToolSpec, ...]
     params: Params
+    chat_id: str | None = None
 
 
 def decode_chat(body: bytes) -> Chat:
     """The body of `POST /chat`. Raises `InvalidJson`, `InvalidRequest`."""
     chat = decode_json(body, ChatBody)
-    if chat.chat_id is not None:
-        raise refused("$.chat_id", "This server keeps no chats yet. Leave it out; every request stands alone.")
     return Chat(
         message=decode_text(chat.message, path="$.message"),
         model=chat.model,
         tools=decode_tools(chat.tools or (), path="$.tools"),
         params=chat.params or Params(),
+        chat_id=decode_chat_id(chat.chat_id, path="$.chat_id"),
     )
 
 
@@ -70,8 +70,9 @@ def decode_results(body: bytes) -> tuple[Answer, ...]:
 class TurnLines:
     """Folds the events of one turn into lines."""
 
-    def __init__(self, turn: TurnId, epoch: Epoch, params: Params) -> None:
+    def __init__(self, turn: TurnId, epoch: Epoch, params: Params, chat: ChatId | None = None) -> None:
         self._turn = turn
+        self._chat = chat
         self._epoch = epoch
         self._params = params
         # Nearly all lines are growth of text, and in those only the text and the cursor's number change.
@@ -96,7 +97,7 @@ class TurnLines:
         cursor = f"{self._epoch}-{number}"
         match event:
             case TurnStarted(model=model):
-                return [_line(Line(meta=Meta(model, "assistant", self._turn), cursor=cursor))]
+                return [_line(Line(meta=Meta(model, "assistant", self._turn, self._chat), cursor=cursor))]
             case ReasoningGrew(text=text) if self._params.reasoning:
                 return [_line(Line(reasoning=text, cursor=cursor))]
             case ToolCalled():

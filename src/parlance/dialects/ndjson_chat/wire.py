@@ -21,10 +21,11 @@ class ResultsBody(Struct, frozen=True):
     results: list[GivenResult]
 
 
-class Meta(Struct, frozen=True):
+class Meta(Struct, frozen=True, omit_defaults=True):
     model: str
     role: Literal["assistant"]
     turn_id: str
+    chat_id: str | None = None
 
 
 class Problem(Struct, frozen=True, omit_defaults=True):

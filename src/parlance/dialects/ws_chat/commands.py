@@ -13,7 +13,7 @@ from parlance.core.messages import Message
 from parlance.core.parts import Text
 from parlance.core.requests import ToolSpec
 from parlance.core.tool import Answer
-from parlance.dialects.chat_request import Params, decode_text, decode_tools, refused
+from parlance.dialects.chat_request import Params, decode_chat_id, decode_text, decode_tools, refused
 from parlance.dialects.tool_rounds import decode_answers
 from parlance.dialects.ws_chat.wire import (
     AuthPayload,
@@ -33,7 +33,8 @@ ACTIONS = ("auth", "cancel", "chat", "resume", "tool_result")
 class Chat(Struct, frozen=True):
     """A message to be answered. `request_id` is None where the client gave none.
 
-    `history`, where it is given, takes the place of what the connection remembers.
+    `history`, where it is given, takes the place of what the connection remembers. `chat_id` is a stored chat's, or
+    `new`.
     """
 
     request_id: str | None
@@ -42,6 +43,7 @@ class Chat(Struct, frozen=True):
     model: str | None
     tools: tuple[ToolSpec, ...]
     params: Params
+    chat_id: str | None
     idempotency_key: str | None
     payload: bytes
 
@@ -138,8 +140,8 @@ def _decode_action(envelope: Envelope) -> Command:
 
 def _decode_chat(envelope: Envelope) -> Chat:
     payload = decode_json(envelope.payload, ChatPayload, at="$.payload")
-    if payload.chat_id is not None:
-        raise refused("$.payload.chat_id", "This server keeps no chats yet; this connection itself is a conversation.")
+    if payload.chat_id is not None and payload.history is not None:
+        raise refused("$.payload.history", "A chat has its own history. Leave this out, or the chat_id.")
     return Chat(
         request_id=envelope.request_id,
         message=decode_text(payload.text, path="$.payload.text"),
@@ -147,6 +149,7 @@ def _decode_chat(envelope: Envelope) -> Chat:
         model=payload.model,
         tools=decode_tools(payload.tools or (), path="$.payload.tools"),
         params=payload.params or Params(),
+        chat_id=decode_chat_id(payload.chat_id, path="$.payload.chat_id"),
         idempotency_key=payload.idempotency_key,
         payload=bytes(envelope.payload),
     )

@@ -19,7 +19,7 @@ from parlance.core.events import (
     TurnStarted,
     Warned,
 )
-from parlance.core.ids import Epoch, TurnId
+from parlance.core.ids import ChatId, Epoch, TurnId
 from parlance.core.messages import Origin
 from parlance.core.snapshot import Snapshot
 from parlance.dialects.chat_request import Params, ToldRestart
@@ -35,8 +35,9 @@ class TurnFrames:
     Feed all of them, also those that are not sent again.
     """
 
-    def __init__(self, request_id: str, turn: TurnId, epoch: Epoch, params: Params) -> None:
+    def __init__(self, request_id: str, turn: TurnId, epoch: Epoch, params: Params, chat: ChatId | None = None) -> None:
         self._request_id = request_id
+        self._chat = chat
         self._turn = turn
         self._epoch = epoch
         self._params = params
@@ -69,7 +70,7 @@ class TurnFrames:
         match event:
             case TurnStarted():
                 text = event.input.text if event.input is not None else ""
-                return self._chunk("processing", Chunk(metadata=Metadata(user_message=text)))
+                return self._chunk("processing", Chunk(metadata=Metadata(user_message=text, chat_id=self._chat)))
             case StepStarted(origin=origin):
                 self._origin = origin
             case ReasoningGrew(text=text) if self._params.reasoning:

@@ -54,6 +54,7 @@ class ToolResultPayload(Struct, frozen=True):
 
 class Metadata(Struct, frozen=True, omit_defaults=True):
     user_message: str | None = None
+    chat_id: str | None = None
     status: str | None = None
     reason: str | None = None
     model: str | None = None

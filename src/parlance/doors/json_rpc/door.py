@@ -4,10 +4,14 @@ import msgspec
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
-from parlance.core.principal import Caller
+from parlance.core.errors import ChatNotFound
+from parlance.core.ids import ChatId
+from parlance.core.principal import Caller, Principal
+from parlance.dialects.chat_request import NEW_CHAT
 from parlance.dialects.json_rpc.commands import decode_opening
 from parlance.dialects.json_rpc.wire import SessionMade
 from parlance.doors.accepting import OnlySockets, accepted
+from parlance.doors.chatting import chat_ask
 from parlance.doors.http import answer_json
 from parlance.doors.json_rpc.session import DOOR as DOOR
 from parlance.doors.json_rpc.sessions import SessionLimits, Sessions
@@ -36,8 +40,20 @@ class _CreateSession:
         body = b""
         if _has_body(visit.caller):
             body = await self._serving.read_json(scope, receive, principal)
-        session = self._sessions.create(principal, decode_opening(body))
-        await answer_json(send, visit, msgspec.json.encode(SessionMade(session.id)))
+        opening = decode_opening(body)
+        wanted = opening.chat_id or (NEW_CHAT if self._serving.options.stores_all else None)
+        chat = None if wanted is None else await self._open_chat(wanted, principal)
+        session = self._sessions.create(principal, opening, chat)
+        await answer_json(send, visit, msgspec.json.encode(SessionMade(session.id, chat)))
+
+    async def _open_chat(self, wanted: str, principal: Principal) -> ChatId:
+        """`ChatNotFound`."""
+        chats, asked = self._serving.chats, chat_ask(wanted, principal)
+        if chats is None:
+            raise ChatNotFound("This server keeps no chats.")
+        if asked.new is None:
+            return (await chats.find(asked.id, principal.reach)).id
+        return (await chats.create(asked.new, principal.reach)).id
 
 
 class _Connect:

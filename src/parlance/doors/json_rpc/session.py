@@ -8,15 +8,16 @@ import msgspec
 from msgspec import Struct
 
 from parlance.core.errors import TooManyAtOnce, TurnRunning
-from parlance.core.ids import TurnId
-from parlance.core.messages import Message
+from parlance.core.ids import ChatId, TurnId
 from parlance.core.principal import Principal
-from parlance.dialects.chat_request import Params
+from parlance.core.stores.turns import SendPolicy
+from parlance.dialects.chat_request import Params, refused
 from parlance.dialects.json_rpc.commands import Generate, Opening
-from parlance.engine.ask import Ask
+from parlance.engine.ask import Ask, ChatAsk
 from parlance.engine.conversation import Conversation
 from parlance.engine.engine import Engine
-from parlance.engine.turn_state import Turn
+from parlance.engine.turn_state import Beginning
+from parlance.engine.view import TurnView
 
 DOOR = "json_rpc"
 MAX_QUEUE = 16
@@ -25,7 +26,7 @@ MAX_QUEUE = 16
 class Task(Struct, frozen=True):
     """A turn, and what of it its client wants to see."""
 
-    turn: Turn
+    turn: TurnView
     params: Params
 
 
@@ -42,13 +43,17 @@ class _Start:
 
 
 class Session:
-    """Its turns run one after the other. `listeners` are its open sockets, `tasks` its turns that have not ended.
+    """Its turns run one after the other. One that is a stored `chat` has that one's history.
 
-    `unheard` are the turns that ended while no socket was open, the newest last.
+    `listeners` are its open sockets, `tasks` its turns that have not ended. `unheard` are the turns that ended while no
+    socket was open, the newest last.
     """
 
-    def __init__(self, session_id: str, principal: Principal, opening: Opening, history_tokens: int) -> None:
+    def __init__(
+        self, session_id: str, principal: Principal, opening: Opening, history_tokens: int, chat: ChatId | None = None
+    ) -> None:
         self.id = session_id
+        self.chat = chat
         self.principal = principal
         self.listeners: set[Listener] = set()
         self.tasks: list[Task] = []
@@ -63,7 +68,7 @@ class Session:
         return not (self.listeners or self.tasks or self._starting)
 
     @property
-    def current(self) -> Turn | None:
+    def current(self) -> TurnView | None:
         """The turn that runs or waits now, or is about to end."""
         return next((task.turn for task in self.tasks if not task.turn.ended), None)
 
@@ -98,16 +103,38 @@ class Session:
             self._check_free()
             tools = self._opening.tools if generate.tools is None else generate.tools
             request = msgspec.structs.replace(generate.request, tools=tools)
-            before = [task.turn for task in self.tasks]
             ask = Ask(self.principal, DOOR, request_id, request, generate.input)
-            turn = await engine.start(ask, moment := _Moment(self._conversation, generate, before))
-            moment.turn = turn
+            if self.chat is None:
+                before = [task.turn for task in self.tasks]
+                turn = await engine.start(ask, moment := _Moment(self._conversation, generate, before))
+                moment.turn = turn
+            else:
+                turn = await engine.start(self._in_chat(ask, generate, self.chat))
             if self.current is not None and self.current.waiting:
                 self.current.stop("superseded")
-            task = Task(turn, generate.params)
-            self.tasks.append(task)
-            turn.then(self._ending(task))
-            return task
+            return self._add(Task(turn, generate.params))
+
+    async def adopt(self, engine: Engine) -> None:
+        """What other devices have begun in its chat, and what waits there since before this session was."""
+        if self.chat is not None:
+            known = {task.turn.id for task in self.tasks}
+            for turn in await engine.open_turns(self.chat, self.principal):
+                if turn.id not in known:
+                    self._add(Task(turn, Params()))
+
+    def _add(self, task: Task) -> Task:
+        self.tasks.append(task)
+        task.turn.then(self._ending(task))
+        return task
+
+    def _in_chat(self, ask: Ask, generate: Generate, chat: ChatId) -> Ask:
+        if generate.replaces or generate.input is None:
+            raise refused(
+                "$.params.history", "This session is a stored chat with its own history. Send a message alone."
+            )
+        policy: SendPolicy = "queue" if self._opening.queues else "reject"
+        request = msgspec.structs.replace(ask.request, messages=(generate.input,))
+        return msgspec.structs.replace(ask, request=request, chat=ChatAsk(id=chat, policy=policy))
 
     def _check_free(self) -> None:
         busy = self._busy()
@@ -121,7 +148,7 @@ class Session:
 
     def _busy(self) -> list[Task]:
         """Those that run, or will."""
-        return [task for task in self.tasks if task.turn.stopping is None and not task.turn.waiting]
+        return [task for task in self.tasks if not task.turn.stopped and not task.turn.waiting]
 
     def _ending(self, task: Task) -> Callable[[], None]:
         def ended() -> None:
@@ -137,13 +164,13 @@ class Session:
 class _Moment:
     """When a turn of the session may begin, and on which history."""
 
-    def __init__(self, conversation: Conversation, generate: Generate, before: list[Turn]) -> None:
-        self.turn: Turn | None = None
+    def __init__(self, conversation: Conversation, generate: Generate, before: list[TurnView]) -> None:
+        self.turn: TurnView | None = None
         self._conversation = conversation
         self._generate = generate
         self._before = before
 
-    async def __call__(self) -> tuple[Message, ...]:
+    async def __call__(self) -> Beginning:
         # Of those before it one may be cancelled while it still waits, so the last one's end is not enough.
         for turn in self._before:
             await turn.finished()
@@ -156,4 +183,4 @@ class _Moment:
             messages = (*self._conversation.history(), *given)
         if self.turn is not None:
             self._conversation.accept(self.turn)
-        return messages
+        return Beginning(messages)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from parlance.core.errors import SessionNotFound, TooManyAtOnce
+from parlance.core.ids import ChatId
 from parlance.core.principal import Principal
 from parlance.dialects.json_rpc.commands import Opening
 from parlance.doors.json_rpc.session import Listener, Session
@@ -29,13 +30,13 @@ class Sessions:
         self._of: dict[Principal, dict[str, Session]] = {}
         self._expiries: dict[str, asyncio.TimerHandle] = {}
 
-    def create(self, principal: Principal, opening: Opening) -> Session:
+    def create(self, principal: Principal, opening: Opening, chat: ChatId | None = None) -> Session:
         """A new session. Where there are too many, the one that was left alone the longest goes; `TooManyAtOnce` when
         all are in use.
         """
         if len(own := self._of.get(principal, {})) >= self._limits.per_principal:
             self._make_room(own)
-        session = Session(secrets.token_hex(16), principal, opening, self._limits.history_tokens)
+        session = Session(secrets.token_hex(16), principal, opening, self._limits.history_tokens, chat)
         self._of.setdefault(principal, {})[session.id] = session
         self._expire_later(session)
         return session

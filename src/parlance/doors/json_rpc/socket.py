@@ -39,7 +39,7 @@ from parlance.doors.json_rpc.session import Session, Task
 from parlance.doors.json_rpc.sessions import Sessions
 from parlance.doors.serving import Serving, newest
 from parlance.doors.telling import Telling
-from parlance.engine.turn_state import Turn
+from parlance.engine.view import TurnView
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ UNSUPPORTED_DATA = 1003
 class _Tale(Struct, frozen=True):
     """A turn to be told from behind the cursor `after` on, and what to say before that."""
 
-    turn: Turn
+    turn: TurnView
     after: str | None
     notices: TurnNotices
     first: tuple[str, ...] = ()
@@ -95,9 +95,11 @@ class RpcSocket:
         except SessionNotFound as error:
             await self._turn_away(error)
             return
+        await session.adopt(self._serving.engine)
         tales = [self._catch_up(task) for task in session.tasks if task.turn.id not in self._telling]
-        tales += self._endings(session.unheard)
+        unheard = tuple(session.unheard)
         session.unheard.clear()
+        tales += await self._endings(unheard)
         with self._sessions.visited(session, self):
             self._tell(tales)
             while (text := await self._next_frame()) is not None:
@@ -109,11 +111,11 @@ class RpcSocket:
         calls = (notices.encode(number, called) for number, called in unanswered_calls(turn.log.numbered()))
         return _Tale(turn, newest(turn), notices, tuple(call for call in calls if call is not None))
 
-    def _endings(self, unheard: Iterable[TurnId]) -> list[_Tale]:
+    async def _endings(self, unheard: Iterable[TurnId]) -> list[_Tale]:
         tales = []
         for turn_id in unheard:
             try:
-                turn = self._serving.engine.find(turn_id, self._who)
+                turn = await self._serving.engine.find(turn_id, self._who)
             except TurnNotFound:
                 continue
             tales.append(_Tale(turn, newest(turn), self._notices(turn, Params())))
@@ -198,14 +200,14 @@ class RpcSocket:
             case Generate():
                 return await self._generate(command, tales)
             case Results(task_id=task_id, answers=answers):
-                self._find(task_id).answer(answers)
+                await (await self._find(task_id)).answer(answers)
                 return Done("received")
             case Cancel(task_id=task_id):
-                self._cancel(task_id)
+                await self._cancel(task_id)
                 await self._telling.caught_up()
                 return Done("cancelled")
             case Resume(task_id=task_id):
-                tales.append(self._resumed(command))
+                tales.append(await self._resumed(command))
                 return Done("resumed", task_id)
 
     def _authenticate(self, key: str) -> None:
@@ -226,16 +228,16 @@ class RpcSocket:
         tales.append(_Tale(task.turn, None, self._notices(task.turn, task.params)))
         return Done("processing", task.turn.id, list(generate.ignored))
 
-    def _cancel(self, task_id: str | None) -> None:
+    async def _cancel(self, task_id: str | None) -> None:
         if task_id is None and self._session.cancel_start():
             return
-        turn = self._session.current if task_id is None else self._find(task_id)
+        turn = self._session.current if task_id is None else await self._find(task_id)
         if turn is None or turn.ended:
             raise NothingToCancel("Nothing is running that could be cancelled.")
         turn.stop("cancelled")
 
-    def _resumed(self, resume: Resume) -> _Tale:
-        turn = self._find(resume.task_id)
+    async def _resumed(self, resume: Resume) -> _Tale:
+        turn = await self._find(resume.task_id)
         return _Tale(turn, resume.after, self._notices(turn, resume.params))
 
     @property
@@ -248,10 +250,10 @@ class RpcSocket:
     def _session(self) -> Session:
         return self._sessions.find(self._session_id, self._who)
 
-    def _find(self, task_id: str) -> Turn:
-        return self._serving.engine.find(task_id, self._who)
+    async def _find(self, task_id: str) -> TurnView:
+        return await self._serving.engine.find(task_id, self._who)
 
-    def _notices(self, turn: Turn, params: Params) -> TurnNotices:
+    def _notices(self, turn: TurnView, params: Params) -> TurnNotices:
         return TurnNotices(self._session_id, turn.id, turn.log.epoch, params)
 
     def _tell(self, tales: Iterable[_Tale]) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+import msgspec
 from starlette.types import Receive, Send
 
 from parlance.core.errors import (
@@ -15,10 +16,11 @@ from parlance.core.errors import (
     TurnNotFound,
     UnsupportedMediaType,
 )
-from parlance.core.ids import TurnId, uuid7
+from parlance.core.ids import ChatId, TurnId, uuid7
+from parlance.core.messages import Message
 from parlance.core.principal import Principal
 from parlance.core.trace import tracing
-from parlance.dialects.chat_request import Params, build_request
+from parlance.dialects.chat_request import NEW_CHAT, Params, build_request
 from parlance.dialects.ws_chat.commands import (
     Auth,
     Cancel,
@@ -32,12 +34,13 @@ from parlance.dialects.ws_chat.commands import (
 from parlance.dialects.ws_chat.serve import TurnFrames, encode_authenticated, encode_error
 from parlance.doors.accepting import Seat, close_code
 from parlance.doors.beside import Beside
+from parlance.doors.chatting import chat_ask
 from parlance.doors.serving import Serving
 from parlance.doors.telling import Telling
 from parlance.engine.ask import Ask
 from parlance.engine.conversation import Conversation
 from parlance.engine.idempotency import Idempotency
-from parlance.engine.turn_state import Turn
+from parlance.engine.view import TurnView
 
 log = logging.getLogger(__name__)
 
@@ -60,6 +63,8 @@ class ChatSocket:
         self._conversation = Conversation(serving.options.history_tokens)
         self._telling = Telling(send, _encode_cut)
         self._asked: dict[str, TurnId] = {}
+        self._own_chat: ChatId | None = None
+        self._opening = asyncio.Lock()
         self._beside = Beside()
         self._starting: dict[str, bool] = {}
         """Requests whose turn is being started, and whether it was cancelled before it began."""
@@ -132,11 +137,11 @@ class ChatSocket:
                 case Chat():
                     await self._chat(command)
                 case Cancel():
-                    self._cancel(command)
+                    await self._cancel(command)
                 case Resume():
-                    self._resume(command)
+                    await self._resume(command)
                 case Results():
-                    self._find(command).answer(command.answers)
+                    await (await self._find(command)).answer(command.answers)
                 case Auth():
                     await self._authenticate(command)
         except ParlanceError as error:
@@ -154,24 +159,51 @@ class ChatSocket:
         if before is not None and principal.home != before.home:
             # What was said for one subtenant must not become another's history.
             self._conversation = Conversation(self._serving.options.history_tokens)
+            self._own_chat = None
         await self._say(encode_authenticated(auth.request_id))
 
     async def _chat(self, chat: Chat) -> None:
         request_id = chat.request_id or str(uuid7())
         self._check_free(request_id)
-        history = self._conversation.history() if chat.history is None else chat.history
-        request = build_request(history, chat.message, model=chat.model, tools=chat.tools, params=chat.params)
-        repeatable = Idempotency.of(chat.idempotency_key, chat.payload)
-        ask = Ask(self._who, DOOR, request_id, request, chat.message, repeatable)
+        if chat.chat_id is None and chat.history is None and self._serving.options.stores_all:
+            await self._chat_in_own(chat, request_id)
+        elif chat.chat_id is not None:
+            await self._chat_in(chat.chat_id, chat, request_id)
+        else:
+            await self._chat_here(chat, request_id)
+
+    async def _chat_here(self, chat: Chat, request_id: str) -> None:
+        """The connection is the conversation."""
         conversation = self._conversation
-        turn = await self._start(ask)
+        turn = await self._start(self._ask(chat, request_id, conversation.history()))
         if self._serving.options.keeps_history:
             if chat.history is not None:
                 conversation.replace(chat.history)
             conversation.accept(turn)
         self._follow(turn, request_id, None, chat.params)
 
-    async def _start(self, ask: Ask) -> Turn:
+    async def _chat_in(self, wanted: str, chat: Chat, request_id: str) -> TurnView:
+        """Its history is the stored chat's own."""
+        ask = msgspec.structs.replace(self._ask(chat, request_id, ()), chat=chat_ask(wanted, self._who))
+        turn = await self._start(ask)
+        self._follow(turn, request_id, None, chat.params)
+        return turn
+
+    async def _chat_in_own(self, chat: Chat, request_id: str) -> None:
+        """In the chat that the connection is; made with its first message, for which others wait."""
+        async with self._opening:
+            if self._own_chat is None:
+                self._own_chat = (await self._chat_in(NEW_CHAT, chat, request_id)).facts.chat
+                return
+        await self._chat_in(self._own_chat, chat, request_id)
+
+    def _ask(self, chat: Chat, request_id: str, history: tuple[Message, ...]) -> Ask:
+        given = history if chat.history is None else chat.history
+        request = build_request(given, chat.message, model=chat.model, tools=chat.tools, params=chat.params)
+        repeatable = Idempotency.of(chat.idempotency_key, chat.payload)
+        return Ask(self._who, DOOR, request_id, request, chat.message, repeatable)
+
+    async def _start(self, ask: Ask) -> TurnView:
         self._starting[ask.request_id] = False
         try:
             turn = await self._serving.engine.start(ask)
@@ -181,14 +213,14 @@ class ChatSocket:
             turn.stop("cancelled")
         return turn
 
-    def _cancel(self, cancel: Cancel) -> None:
+    async def _cancel(self, cancel: Cancel) -> None:
         if cancel.turn_id is None and cancel.request_id in self._starting:
             self._starting[cancel.request_id] = True
         else:
-            self._find(cancel).stop("cancelled")
+            (await self._find(cancel)).stop("cancelled")
 
-    def _resume(self, resume: Resume) -> None:
-        turn = self._find(resume)
+    async def _resume(self, resume: Resume) -> None:
+        turn = await self._find(resume)
         request_id = resume.request_id or turn.facts.request_id
         self._check_free(request_id)
         self._follow(turn, request_id, resume.after, resume.params)
@@ -199,13 +231,13 @@ class ChatSocket:
             raise KeyMissing("This socket has not signed in.")
         return self._seat.principal
 
-    def _find(self, named: Cancel | Resume | Results) -> Turn:
+    async def _find(self, named: Cancel | Resume | Results) -> TurnView:
         engine = self._serving.engine
         if named.turn_id is not None:
-            return engine.find(named.turn_id, self._who)
+            return await engine.find(named.turn_id, self._who)
         request_id = named.request_id or ""
         if request_id in self._asked:
-            return engine.find(self._asked[request_id], self._who)
+            return await engine.find(self._asked[request_id], self._who)
         if isinstance(named, Resume):
             return engine.find_request(request_id, self._who)
         # Clients may number their requests from 1: a late word of this one must not meet another's turn.
@@ -224,12 +256,14 @@ class ChatSocket:
     def _is_running(self, request_id: str) -> bool:
         return request_id in self._telling or request_id in self._starting
 
-    def _follow(self, turn: Turn, request_id: str, after: str | None, params: Params) -> None:
+    def _follow(self, turn: TurnView, request_id: str, after: str | None, params: Params) -> None:
         self._asked.pop(request_id, None)
         self._asked[request_id] = turn.id
         if len(self._asked) > MAX_ASKED:
             del self._asked[next(iter(self._asked))]
-        self._telling.begin(request_id, turn, after, TurnFrames(request_id, turn.id, turn.log.epoch, params))
+        self._telling.begin(
+            request_id, turn, after, TurnFrames(request_id, turn.id, turn.log.epoch, params, turn.facts.chat)
+        )
 
     async def _refuse(self, error: ParlanceError, request_id: str | None) -> None:
         """An error that ends no request. One that still runs must not be named as if it had ended."""

@@ -114,5 +114,5 @@ async def test_every_task_ends_once_whatever_its_clients_do(seed: int, queue: bo
     assert told.keys() >= begun
     assert all(len(endings) == 1 for endings in told.values())
     for task in begun:
-        assert not broken_laws(list(house.engine.find(task, LOCAL_ADMIN).log.read()))
+        assert not broken_laws(list((await house.engine.find(task, LOCAL_ADMIN)).log.read()))
     await house.engine.close()

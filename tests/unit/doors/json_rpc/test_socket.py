@@ -57,7 +57,7 @@ async def test_a_reader_that_takes_nothing_is_cut_and_the_turn_goes_on(leak_prob
     assert (error["error"]["code"], error["error"]["data"]["code"]) == (-32006, "slow_follower")
     close = await slow.take()
     assert (close["type"], close["code"]) == ("websocket.close", 1013)
-    assert house.engine.find(task_id, LOCAL_ADMIN).ending.status == "completed"
+    assert (await house.engine.find(task_id, LOCAL_ADMIN)).ending.status == "completed"
     for client in (slow, healthy):
         await client.leave()
     await house.engine.close()
@@ -107,7 +107,7 @@ async def test_a_turn_without_any_follower_is_given_up_and_its_ending_told_to_wh
     client = await opened(house)
     task_id = await client.generate()
     await client.leave()
-    await house.engine.find(task_id, LOCAL_ADMIN).finished()
+    await (await house.engine.find(task_id, LOCAL_ADMIN)).finished()
     client = RpcClient(house, client.session_id)
     await client.accepted()
     end = await client.until("end", "error")
@@ -121,7 +121,7 @@ async def test_an_ending_that_is_kept_no_more_is_not_told() -> None:
     client = await opened(house)
     task_id = await client.generate()
     await client.leave()
-    await house.engine.find(task_id, LOCAL_ADMIN).finished()
+    await (await house.engine.find(task_id, LOCAL_ADMIN)).finished()
     await settle()
     client = RpcClient(house, client.session_id)
     await client.accepted()

@@ -1,0 +1,1 @@
+"""The REST service: resources as JSON, turns as server-sent events."""

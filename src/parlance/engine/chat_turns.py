@@ -1,0 +1,188 @@
+"""Turns of stored chats: how they are accepted, when they begin and on which history, and how they are found again."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from parlance.core.errors import AssistantNotFound
+from parlance.core.events import TurnStarted
+from parlance.core.ids import ChatId, Epoch, OwnerId, TurnId, new_epoch, new_turn_id
+from parlance.core.journal import KeptJournal
+from parlance.core.messages import Message, system_message
+from parlance.core.principal import Principal
+from parlance.core.provider import Target
+from parlance.core.stores import Page, Reach
+from parlance.core.stores.assistants import Assistant, Assistants
+from parlance.core.stores.memories import Memories
+from parlance.core.stores.turns import Accepted, NewTurn, RequestKey, SendPolicy, TurnRecord, Turns
+from parlance.core.tool import Tool, Toolbox
+from parlance.engine.ask import Ask, ChatAsk
+from parlance.engine.kept import KeptTurn, facts_of
+from parlance.engine.prepare.memories import MOST_MEMORIES, memories_block
+from parlance.engine.selection import select_tools
+from parlance.engine.turn_state import Beginning, EngineParts, Turn
+from parlance.engine.view import TurnView
+
+LOOK = 0.5
+"""Seconds between looks whether a turn that another process runs has ended."""
+
+
+class ChatOptions(Struct, frozen=True):
+    """`policy`: what happens to a message for a chat that is being answered, where the message does not say.
+    `queue`: how many may wait.
+    """
+
+    policy: SendPolicy = "queue"
+    queue: int = 16
+
+
+class ChatStores(Struct, frozen=True):
+    """What is read and written for turns of chats. `owner` is this process."""
+
+    turns: Turns
+    assistants: Assistants
+    memories: Memories
+    journal: KeptJournal
+    owner: OwnerId
+    options: ChatOptions = ChatOptions()
+
+
+class Opened(Struct, frozen=True):
+    """A turn that was accepted just now, and the chat's earlier ones that have not ended."""
+
+    turn: Turn
+    started: TurnStarted
+    accepted: Accepted
+
+
+class ChatTurns:
+    def __init__(self, stores: ChatStores, toolbox: Toolbox, parts: EngineParts) -> None:
+        self._stores = stores
+        self._toolbox = toolbox
+        self._parts = parts
+
+    async def open(self, ask: Ask, asked: ChatAsk, target: Target) -> "Opened | TurnId":
+        """A turn that was accepted, or the id of the one that this request began before.
+
+        What returns is kept. Raises what `Turns.accept` raises; then nothing was.
+        """
+        turn_id, epoch = new_turn_id(), new_epoch()
+        model = ask.request.model or target.model
+        started = TurnStarted(turn_id, model, ask.input)
+        accepted = await self._stores.turns.accept(
+            NewTurn(
+                id=turn_id,
+                epoch=epoch,
+                owner=self._stores.owner,
+                chat=asked.id,
+                reach=ask.principal.reach,
+                principal=ask.principal,
+                door=ask.door,
+                request_id=ask.request_id,
+                model=model,
+                provider=target.provider.name,
+                started=started,
+                policy=asked.policy or self._stores.options.policy,
+                queue=self._stores.options.queue,
+                new_chat=asked.new,
+                key=_request_key(ask, asked),
+                enabled_functions=asked.enabled_functions,
+                enabled_mcp_tools=asked.enabled_mcp_tools,
+            )
+        )
+        if accepted.repeated:
+            return accepted.turn.id
+        return Opened(self._open(ask, target, accepted, started, epoch), started, accepted)
+
+    def moment(self, opened: Opened, asked: ChatAsk, ahead: Sequence[TurnView]) -> Callable[[], Awaitable[Beginning]]:
+        """When those ahead have ended, with the chat's history as it is by then."""
+
+        here, elsewhere = list(ahead), len(opened.accepted.ahead) > len(ahead)
+
+        async def begin() -> Beginning:
+            for turn in here:
+                await turn.finished()
+            if elsewhere:
+                await self._until_ended_before(opened.accepted.turn)
+            return await self._beginning(opened, asked)
+
+        return begin
+
+    async def _until_ended_before(self, turn: TurnRecord) -> None:
+        """Other processes run what is ahead of it."""
+        ended = False
+        while not ended:
+            await asyncio.sleep(LOOK)
+            ended = await self._stores.turns.ended_before(turn)
+
+    def make_room(self, opened: Opened, asked: ChatAsk, ahead: Sequence[TurnView]) -> None:
+        """Whoever says something new does not answer what they were asked, and may want no other answer either."""
+        interrupts = (asked.policy or self._stores.options.policy) == "interrupt"
+        for turn in ahead:
+            if turn.waiting:
+                turn.stop("superseded")
+            elif interrupts:
+                turn.stop("cancelled")
+
+    async def find(self, turn_id: TurnId, principal: Principal) -> TurnView:
+        """A turn that does not run here. `TurnNotFound`."""
+        record = await self._stores.turns.find(turn_id, principal.reach)
+        return KeptTurn(record, self._stores.journal.restore(await self._stores.turns.events(turn_id)))
+
+    async def open_in(self, chat: ChatId | None, reach: Reach) -> list[TurnId]:
+        """The turns of a chat, or of a whole subtenant, that have not ended, wherever they run. `ChatNotFound`."""
+        if chat is not None:
+            page = Page(limit=1_000)
+            return [record.id for record in await self._stores.turns.list(chat, page, reach, open_only=True)]
+        return [record.id for record in await self._stores.turns.open_in(reach)] if reach is not None else []
+
+    def forget(self, turn: TurnId) -> None:
+        self._stores.journal.drop(turn)
+
+    async def close(self) -> None:
+        await self._stores.journal.close()
+
+    def _open(self, ask: Ask, target: Target, accepted: Accepted, started: TurnStarted, epoch: Epoch) -> Turn:
+        facts = msgspec.structs.replace(facts_of(accepted.turn), started=time.monotonic())
+        request = msgspec.structs.replace(ask.request, model=target.model)
+        log = self._stores.journal.open(facts.turn, epoch, (started,))
+        turn = Turn(facts, target, log, request, {}, self._parts)
+        turn.state_told = self._stores.journal.tell_state
+        return turn
+
+    async def _beginning(self, opened: Opened, asked: ChatAsk) -> Beginning:
+        accepted, turn = opened.accepted, opened.turn
+        chat, record = accepted.chat, accepted.turn
+        assistant = await self._assistant(accepted)
+        history = await self._stores.turns.history(record) if record.position > 1 else ()
+        texts = [assistant.system_prompt if assistant else None, chat.system_message]
+        if asked.include_memories:
+            known = await self._stores.memories.known(record.subtenant, MOST_MEMORIES)
+            texts.append(memories_block(known))
+        said = [text for text in texts if text]
+        system: tuple[Message, ...] = (system_message("\n\n".join(said)),) if said else ()
+        tools: Mapping[str, Tool] = select_tools(self._toolbox.offered(record.principal), asked, chat, assistant)
+        return Beginning((*system, *history, *turn.request.messages), tools)
+
+    async def _assistant(self, accepted: Accepted) -> Assistant | None:
+        """None also where it was deleted since: the chat goes on without."""
+        wanted = accepted.chat.assistant_id
+        if wanted is None:
+            return None
+        try:
+            assistant = await self._stores.assistants.find(wanted, accepted.turn.subtenant)
+        except AssistantNotFound:
+            return None
+        return assistant if assistant.is_active else None
+
+
+def _request_key(ask: Ask, asked: ChatAsk) -> RequestKey | None:
+    given = ask.idempotency
+    if given is None:
+        return None
+    # The same words for another chat are another request; a chat that is new is none that a client could name.
+    operation = ask.door if asked.new is not None else f"{ask.door} {asked.id}"
+    return RequestKey(ask.principal.home, ask.principal.key_id, operation, given.key, given.fingerprint)

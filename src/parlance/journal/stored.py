@@ -1,0 +1,266 @@
+"""Logs of stored turns: told from memory as live ones are, and kept in the stores in groups, behind or before that."""
+
+import asyncio
+import logging
+import sys
+from collections.abc import Sequence
+from typing import Literal
+
+from msgspec import Struct
+
+from parlance.core.errors import NotStored, StorageUnavailable, TurnNotFound
+from parlance.core.events import Event, TurnEnded
+from parlance.core.ids import Epoch, TurnId
+from parlance.core.stores.turns import Ending, KeptEvents, Piece, State, TurnRecord, Turns
+from parlance.core.transcript import fold_messages
+from parlance.journal.memory import MemoryJournal, MemoryLog, Readers
+
+log = logging.getLogger(__name__)
+
+
+class Keeping(Struct, frozen=True):
+    """`grouped`: told at once and kept within `delay` seconds; `strict`: kept, then told. `patience`: seconds that an
+    ending waits for a database that is away. `again`: seconds between two tries.
+    """
+
+    durability: Literal["grouped", "strict"] = "grouped"
+    delay: float = 0.03
+    patience: float = 5.0
+    again: float = 0.5
+
+
+class StoredJournal:
+    """Opens logs that are kept, in the memory of another journal, which counts their readers.
+
+    One task keeps what all of them have gained since it last looked, in one go.
+    """
+
+    def __init__(self, memory: MemoryJournal, turns: Turns, keeping: Keeping) -> None:
+        self._memory = memory
+        self._keeper = _Keeper(turns, keeping)
+
+    def open(self, turn: TurnId, epoch: Epoch, begun: Sequence[Event]) -> "StoredLog":
+        opened = StoredLog(turn, epoch, self._memory.readers, self._memory.window, self._keeper)
+        opened.begin(begun)
+        return self._memory.add(opened)
+
+    def drop(self, turn: TurnId) -> None:
+        self._memory.drop(turn)
+
+    def restore(self, kept: KeptEvents) -> MemoryLog:
+        restored = MemoryLog(kept.turn.id, kept.turn.epoch, self._memory.readers, sys.maxsize)
+        restored.restore(kept.events, kept.lost)
+        return restored
+
+    def tell_state(self, turn: TurnId, state: State) -> None:
+        self._keeper.tell_state(turn, state)
+
+    async def close(self) -> None:
+        await self._keeper.close()
+
+
+class StoredLog(MemoryLog):
+    """`_unkept` are its newest events, which no commit has covered; of a strict log nobody was told them either."""
+
+    def __init__(self, turn: TurnId, epoch: Epoch, readers: Readers, window: int, keeper: "_Keeper") -> None:
+        super().__init__(turn, epoch, readers, window)
+        self._keeper = keeper
+        self._strict = keeper.keeping.durability == "strict"
+        self._unkept: list[Event] = []
+        self._kept = 0
+        self._changed = False
+        self._ending = False
+        self._on_its_way: asyncio.Future[None] | None = None
+
+    def begin(self, events: Sequence[Event]) -> None:
+        """Events that were kept when the turn was accepted."""
+        super().append(events)
+        self._kept = self.head
+
+    def append(self, events: Sequence[Event]) -> None:
+        if not events:
+            return
+        if self._ending:
+            raise RuntimeError(f"Turn {self.turn} has ended: {type(events[0]).__name__} comes too late.")
+        if not self._strict:
+            super().append(events)
+        self._unkept += events
+        if not self._changed:
+            self._changed = True
+            self._keeper.changed(self)
+
+    async def end(self, ended: TurnEnded) -> TurnEnded:
+        self._ending = True
+        if self._on_its_way is not None:
+            await asyncio.wait((self._on_its_way,))
+        told = await self._keeper.end(self._encode_ending(ended))
+        untold = self._unkept if self._strict else []
+        super().append((*untold, told))
+        self._unkept = []
+        return told
+
+    def take(self) -> Piece | None:
+        """What is to be kept now. Until `kept` or `missed` is called it stays as it is."""
+        self._changed = False
+        if self._ending or not self._unkept:
+            return None
+        self._on_its_way = asyncio.get_running_loop().create_future()
+        return Piece(self.turn, self.epoch, self._kept + 1, tuple(self._unkept))
+
+    def kept(self, piece: Piece) -> None:
+        self._kept += len(piece.events)
+        del self._unkept[: len(piece.events)]
+        if self._strict:
+            super().append(piece.events)
+        self._arrived()
+
+    def missed(self) -> None:
+        """It was not kept, and has to be taken again."""
+        self._arrived()
+        if not self._changed:
+            self._changed = True
+            self._keeper.changed(self)
+
+    def _arrived(self) -> None:
+        if self._on_its_way is not None:
+            self._on_its_way.set_result(None)
+            self._on_its_way = None
+
+    def _encode_ending(self, ended: TurnEnded) -> Ending:
+        said = list(self.read())
+        if self._strict:
+            said += self._unkept
+        piece = Piece(self.turn, self.epoch, self._kept + 1, (*self._unkept, ended))
+        return Ending(piece, ended, fold_messages(said))
+
+
+class _Keeper:
+    """Keeps what logs have gained, all of them at once; nothing is begun, locked or looked up for one event."""
+
+    def __init__(self, turns: Turns, keeping: Keeping) -> None:
+        self.keeping = keeping
+        self._turns = turns
+        self._logs: list[StoredLog] = []
+        self._states: dict[TurnId, State] = {}
+        self._late: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self._away = False
+
+    def changed(self, changed: StoredLog) -> None:
+        self._logs.append(changed)
+        self._begin()
+
+    def tell_state(self, turn: TurnId, state: State) -> None:
+        self._states[turn] = state
+        self._begin()
+
+    async def end(self, ending: Ending) -> TurnEnded:
+        """The ending as it is kept, or one that says that it could not be."""
+        self._states.pop(ending.piece.turn, None)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + self.keeping.patience
+        while True:
+            try:
+                return _ending_of(await self._turns.end(ending), ending.ended)
+            except TurnNotFound:
+                # Its chat was deleted meanwhile: who still listens is told how it ended.
+                return ending.ended
+            except StorageUnavailable as error:
+                if loop.time() >= until or self._closing:
+                    return self._end_late(ending, error)
+            await asyncio.sleep(self.keeping.again)
+
+    async def close(self) -> None:
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+        for task in self._late:
+            task.cancel()
+        if self._late:
+            await asyncio.wait(self._late)
+
+    def _begin(self) -> None:
+        self._wake.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="keeping stored turns")
+
+    async def _run(self) -> None:
+        while not (self._closing and not self._logs):
+            await self._wake.wait()
+            if self.keeping.durability == "grouped" and not self._closing:
+                await asyncio.sleep(self.keeping.delay)
+            self._wake.clear()
+            if not await self._keep() and self._closing:
+                return
+
+    async def _keep(self) -> bool:
+        taken = [(changed, piece) for changed in self._logs if (piece := changed.take()) is not None]
+        states, self._states = self._states, {}
+        self._logs = []
+        try:
+            if taken:
+                await self._turns.keep([piece for _, piece in taken])
+            for turn, state in states.items():
+                await self._turns.state(turn, "waiting" if state == "waiting" else "running")
+        except StorageUnavailable as error:
+            for changed, _ in taken:
+                changed.missed()
+            await self._wait(error)
+            return False
+        except Exception:
+            log.exception("Keeping turns failed by a bug")
+            for changed, _ in taken:
+                changed.missed()
+            await asyncio.sleep(self.keeping.again)
+            return False
+        for changed, piece in taken:
+            changed.kept(piece)
+        self._away = False
+        return True
+
+    async def _wait(self, error: StorageUnavailable) -> None:
+        if not self._away:
+            log.warning("What turns say can't be kept for now, and waits in memory: %s", error.message)
+        self._away = True
+        if not self._closing:
+            await asyncio.sleep(self.keeping.again)
+
+    def _end_late(self, ending: Ending, error: StorageUnavailable) -> TurnEnded:
+        ended = ending.ended
+        fault = NotStored(f"The answer was shown, and could not be kept: {error.message}").fault()
+        told = TurnEnded("incomplete", ended.finish, ended.usage, fault)
+        log.error("The ending of turn %s could not be kept in time; it is tried again", ending.piece.turn)
+        late = Ending(
+            Piece(ending.piece.turn, ending.piece.epoch, ending.piece.first, (*ending.piece.events[:-1], told)),
+            told,
+            ending.messages,
+        )
+        if not self._closing:
+            task = asyncio.create_task(self._keep_late(late), name="keeping a late ending")
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+        return told
+
+    async def _keep_late(self, ending: Ending) -> None:
+        """As it was told, once the database is back; whoever sweeps up after the dead may come first."""
+        while True:
+            await asyncio.sleep(self.keeping.again)
+            try:
+                await self._turns.end(ending)
+            except StorageUnavailable:
+                continue
+            except TurnNotFound:
+                log.debug("A turn was gone before its ending could be kept")
+            return
+
+
+def _ending_of(kept: TurnRecord, told: TurnEnded) -> TurnEnded:
+    """Somebody else may have ended it, since they took this process for dead."""
+    match kept.state:
+        case "queued" | "running" | "waiting":
+            return told
+        case status:
+            return told if status == told.status else TurnEnded(status, kept.finish, kept.usage, kept.fault)
