@@ -11,6 +11,7 @@ from parlance.core.events import (
     StepDropped,
     StepEnded,
     StepStarted,
+    ToolCalled,
     ToolReturned,
     TurnEnded,
     TurnStarted,
@@ -84,6 +85,22 @@ def _is_whole(arguments: str) -> bool:
     except (msgspec.DecodeError, RecursionError):
         return False
     return True
+
+
+def open_calls(events: Iterable[Event]) -> list[ToolCall]:
+    """The calls that a turn's caller was asked for and has not answered."""
+    calls: dict[str, ToolCall] = {}
+    for event in events:
+        match event:
+            case ToolCalled(call=call, runner="client"):
+                calls[call.id] = call
+            case ToolReturned(result=result):
+                calls.pop(result.call_id, None)
+            case TurnEnded():
+                calls.clear()
+            case _:
+                pass
+    return list(calls.values())
 
 
 def tool_message(result: ToolResult) -> Message:

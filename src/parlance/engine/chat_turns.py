@@ -1,13 +1,15 @@
 """Turns of stored chats: how they are accepted, when they begin and on which history, and how they are found again."""
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import Struct
 
-from parlance.core.errors import AssistantNotFound
+from parlance.core.errors import AssistantNotFound, CallNotWaiting, StorageUnavailable
 from parlance.core.events import TurnStarted
 from parlance.core.ids import ChatId, Epoch, OwnerId, TurnId, new_epoch, new_turn_id
 from parlance.core.journal import KeptJournal
@@ -16,15 +18,19 @@ from parlance.core.principal import Principal
 from parlance.core.provider import Target
 from parlance.core.stores import Page, Reach
 from parlance.core.stores.assistants import Assistant, Assistants
+from parlance.core.stores.bells import Bells, Unsubscribe
 from parlance.core.stores.memories import Memories
-from parlance.core.stores.turns import Accepted, NewTurn, RequestKey, SendPolicy, TurnRecord, Turns
+from parlance.core.stores.turns import Accepted, NewTurn, RequestKey, SendPolicy, TurnRecord, Turns, Word
 from parlance.core.tool import Tool, Toolbox
 from parlance.engine.ask import Ask, ChatAsk
 from parlance.engine.kept import KeptTurn, facts_of
 from parlance.engine.prepare.memories import MOST_MEMORIES, memories_block
+from parlance.engine.remote import RemoteTurn
 from parlance.engine.selection import select_tools
 from parlance.engine.turn_state import Beginning, EngineParts, Turn
 from parlance.engine.view import TurnView
+
+log = logging.getLogger(__name__)
 
 LOOK = 0.5
 """Seconds between looks whether a turn that another process runs has ended."""
@@ -45,6 +51,7 @@ class ChatStores(Struct, frozen=True):
     turns: Turns
     assistants: Assistants
     memories: Memories
+    bells: Bells
     journal: KeptJournal
     owner: OwnerId
     options: ChatOptions = ChatOptions()
@@ -63,6 +70,10 @@ class ChatTurns:
         self._stores = stores
         self._toolbox = toolbox
         self._parts = parts
+        self._views: WeakValueDictionary[TurnId, KeptTurn | RemoteTurn] = WeakValueDictionary()
+        self._obeying: asyncio.Task[None] | None = None
+        self._again = False
+        self._unattend: Unsubscribe | None = None
 
     async def open(self, ask: Ask, asked: ChatAsk, target: Target) -> "Opened | TurnId":
         """A turn that was accepted, or the id of the one that this request began before.
@@ -130,7 +141,41 @@ class ChatTurns:
     async def find(self, turn_id: TurnId, principal: Principal) -> TurnView:
         """A turn that does not run here. `TurnNotFound`."""
         record = await self._stores.turns.find(turn_id, principal.reach)
-        return KeptTurn(record, self._stores.journal.restore(await self._stores.turns.events(turn_id)))
+        known = self._views.get(turn_id)
+        if known is not None:
+            await known.catch_up()
+            return known
+        kept = await self._stores.turns.events(turn_id)
+        told = self._stores.journal.restore(kept)
+        view: KeptTurn | RemoteTurn = (
+            KeptTurn(record, told) if told.ended else RemoteTurn(record, told, self._stores.turns, self._stores.bells)
+        )
+        # Many may come back at once: they share one log, and one look into the stores for what is new in it.
+        return self._views.setdefault(turn_id, view)
+
+    def attend(self, here: Callable[[TurnId], Turn | None]) -> None:
+        """From now on do what other processes ask of the turns that run here."""
+
+        def rung() -> None:
+            if self._obeying is None or self._obeying.done():
+                self._obeying = asyncio.create_task(self._obey(here), name="words for this process")
+            else:
+                self._again = True
+
+        self._unattend = self._stores.bells.attend(self._stores.owner, rung)
+
+    async def _obey(self, here: Callable[[TurnId], Turn | None]) -> None:
+        self._again = True
+        while self._again:
+            self._again = False
+            try:
+                words = await self._stores.bells.words_for(self._stores.owner)
+            except StorageUnavailable:
+                return
+            for word in words:
+                turn = here(word.turn)
+                if turn is not None:
+                    await _obey_word(turn, word)
 
     async def open_in(self, chat: ChatId | None, reach: Reach) -> list[TurnId]:
         """The turns of a chat, or of a whole subtenant, that have not ended, wherever they run. `ChatNotFound`."""
@@ -143,6 +188,10 @@ class ChatTurns:
         self._stores.journal.drop(turn)
 
     async def close(self) -> None:
+        if self._unattend is not None:
+            self._unattend()
+        if self._obeying is not None:
+            await asyncio.wait((self._obeying,))
         await self._stores.journal.close()
 
     def _open(self, ask: Ask, target: Target, accepted: Accepted, started: TurnStarted, epoch: Epoch) -> Turn:
@@ -177,6 +226,16 @@ class ChatTurns:
         except AssistantNotFound:
             return None
         return assistant if assistant.is_active else None
+
+
+async def _obey_word(turn: Turn, word: Word) -> None:
+    if word.stop is not None:
+        turn.stop(word.stop)
+        return
+    try:
+        await turn.answer(word.answers)
+    except CallNotWaiting as error:
+        log.info("Answers from another process came too late: %s", error.message)
 
 
 def _request_key(ask: Ask, asked: ChatAsk) -> RequestKey | None:

@@ -48,6 +48,8 @@ class Engine:
         self._running: dict[TurnId, asyncio.Task[None]] = {}
         self._running_of_key: Counter[KeyId] = Counter()
         self._chats = ChatTurns(chats, toolbox, parts) if chats is not None else None
+        if self._chats is not None:
+            self._chats.attend(self._turns.get)
         self._kept: dict[TurnId, asyncio.TimerHandle] = {}
         self._kept_size = 0
         self._known = KnownRequests()

@@ -1,4 +1,4 @@
-"""A turn of the stores that does not run here."""
+"""A turn of the stores that has ended, and does not live here any more."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -54,6 +54,9 @@ class KeptTurn:
 
     async def answer(self, answers: Sequence[Answer]) -> None:
         raise CallNotWaiting(f"The turn {self.id} has ended: none of its calls is waiting. Nothing was taken.")
+
+    async def catch_up(self) -> None:
+        """There is nothing more to come."""
 
     async def finished(self, within: float | None = None) -> None:
         return

@@ -76,6 +76,7 @@ class MemoryLog:
         self._followers: tuple[MemoryFollower, ...] = ()
         self._readers = readers
         self.held_up_by: MemoryFollower | None = None
+        self._epochs: Sequence[tuple[int, Epoch]] = ()
 
     @property
     def size(self) -> int:
@@ -102,8 +103,9 @@ class MemoryLog:
         self.append((ended,))
         return ended
 
-    def restore(self, events: Sequence[tuple[int, Event]], lost: int) -> None:
-        """What is left of a log, into this one, which is empty."""
+    def restore(self, events: Sequence[tuple[int, Event]], lost: int, epochs: Sequence[tuple[int, Epoch]]) -> None:
+        """What is left of a log, into this one, which is empty; and up to which number it bore which epochs."""
+        self._epochs = epochs
         if not lost:
             self.append([event for _, event in events])
         elif events:
@@ -141,7 +143,7 @@ class MemoryLog:
         self._readers.cut += 1
 
     def check(self, cursor: Cursor) -> int:
-        if cursor.epoch != self.epoch or cursor.number > self.head:
+        if not self._bears(cursor) or cursor.number > self.head:
             raise CursorExpired(
                 f"The cursor {cursor.encode()} is not of this numbering of turn {self.turn}. Go on from the snapshot."
             )
@@ -151,6 +153,11 @@ class MemoryLog:
                 "Go on from the snapshot."
             )
         return cursor.number
+
+    def _bears(self, cursor: Cursor) -> bool:
+        if cursor.epoch == self.epoch:
+            return True
+        return any(epoch == cursor.epoch and cursor.number <= last for last, epoch in self._epochs)
 
     def _trim(self) -> None:
         slowest = min(self._followers, key=lambda follower: follower.position, default=None)

@@ -49,7 +49,7 @@ class StoredJournal:
 
     def restore(self, kept: KeptEvents) -> MemoryLog:
         restored = MemoryLog(kept.turn.id, kept.turn.epoch, self._memory.readers, sys.maxsize)
-        restored.restore(kept.events, kept.lost)
+        restored.restore(kept.events, kept.lost, kept.epochs)
         return restored
 
     def tell_state(self, turn: TurnId, state: State) -> None:
