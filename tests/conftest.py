@@ -8,7 +8,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.probes import network
+from tests.probes.databases import _database_place as _database_place
+from tests.probes.databases import sql_database as sql_database
 from tests.probes.leaks import LeakProbe
+from tests.probes.postgres import _postgres_template as _postgres_template
+from tests.probes.postgres import empty_postgres as empty_postgres
+from tests.probes.postgres import own_postgres as own_postgres
+from tests.probes.postgres import postgres as postgres
+from tests.probes.postgres import postgres_with_tables as postgres_with_tables
 
 # Anything else that a developer has set (keys, proxies, settings of Parlance) would change what the tests see.
 KEPT_VARIABLES = ("CI", "HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV")

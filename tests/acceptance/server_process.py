@@ -128,6 +128,14 @@ class ServerProcess:
     def terminate(self) -> None:
         self._process.send_signal(signal.SIGTERM)
 
+    def kill(self) -> None:
+        """As a machine that loses its power: nothing is finished. The block must not be left the usual way then."""
+        self._process.kill()
+        self._process.wait()
+        self._reader.join()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
     def wait(self, seconds: float) -> int:
         """The exit code, once it has ended; fails after `seconds`."""
         return self._process.wait(seconds)

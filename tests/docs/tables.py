@@ -11,6 +11,7 @@ from msgspec.structs import fields
 from parlance.app.not_yet import WITHOUT_EFFECT
 from parlance.config.legacy import ENVIRONMENT, FILE_KEYS, LAYERED_FILES
 from parlance.config.schema import default_at, known_paths
+from parlance.core import errors
 from parlance.core.errors import ParlanceError
 from parlance.core.events import Event
 from parlance.dialects.anthropic_messages.quirks import QUIRKS as ANTHROPIC_QUIRKS
@@ -100,7 +101,7 @@ def file_keys_table() -> str:
 def error_classes(kind: type[ParlanceError] = ParlanceError) -> Iterator[type[ParlanceError]]:
     """Those that are raised: the leaves of the tree."""
     below = kind.__subclasses__()
-    if not below and kind.__module__ == ParlanceError.__module__:
+    if not below and kind.__module__.startswith(f"{errors.__name__}."):
         yield kind
     for each in below:
         yield from error_classes(each)

@@ -4,9 +4,6 @@ from parlance.config.load import Loaded
 
 WITHOUT_EFFECT = (
     "providers.*.stream",
-    "chats.",
-    "journal.durability",
-    "journal.keep_deltas",
     "mcp.",
     "console.",
     "telemetry.",

@@ -13,6 +13,7 @@ from parlance.config.sections.providers import (
     PriceSettings,
     ProviderSettings,
     RequestSettings,
+    Window,
 )
 from parlance.config.sections.server import ConsoleSettings, LoggingSettings, ServerSettings, TelemetrySettings
 from parlance.config.sections.turns import (
@@ -20,6 +21,7 @@ from parlance.config.sections.turns import (
     JournalSettings,
     LimitsSettings,
     McpSettings,
+    RetentionSettings,
     ToolsSettings,
 )
 
@@ -33,9 +35,11 @@ class Settings(Section):
     models: ModelsSettings = ModelsSettings()
     doors: DoorsSettings = DoorsSettings()
     prices: NamedMapOf[PriceSettings] = Field(default_factory=empty_map)
+    windows: NamedMapOf[Window] = Field(default_factory=empty_map)
     access: AccessSettings = AccessSettings()
     chats: ChatsSettings = ChatsSettings()
     journal: JournalSettings = JournalSettings()
+    retention: RetentionSettings = RetentionSettings()
     limits: LimitsSettings = LimitsSettings()
     tools: ToolsSettings = ToolsSettings()
     mcp: McpSettings = McpSettings()

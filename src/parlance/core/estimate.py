@@ -55,15 +55,12 @@ def tool_tokens(tool: ToolSpec) -> int:
     return TOKENS_PER_ENTRY + text_tokens(tool.name + tool.description) + estimate_tokens(len(bytes(tool.parameters)))
 
 
-def prompt_tokens(request: Request) -> int:
-    """What a model reads of it: messages, and tools on offer."""
-    return sum(map(message_tokens, request.messages)) + sum(map(tool_tokens, request.tools))
-
-
 def estimate_usage(request: Request, shown: Iterable[Part]) -> Usage:
-    """For a call that was cut before its host said what it used."""
+    """For a call that was cut before its host said what it used. Tools on offer are not counted: each host puts them
+    into the prompt in its own way.
+    """
     return Usage(
-        input=prompt_tokens(request),
+        input=sum(map(message_tokens, request.messages)),
         output=sum(part_tokens(part) for part in shown),
         estimated=True,
     )

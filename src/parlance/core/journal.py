@@ -116,6 +116,10 @@ class Log(Protocol):
         """From the event behind number `after` on, to the end. `CursorExpired`, as of `check`."""
         ...
 
+    def dismiss(self) -> None:
+        """All who follow it leave: nothing more will be said of it here."""
+        ...
+
     def check(self, cursor: Cursor) -> int:
         """The number a good cursor stands for; `CursorExpired` for one of another numbering, ahead of the log, or from
         before what was trimmed.
@@ -146,6 +150,10 @@ class KeptJournal(Protocol):
 
     def drop(self, turn: TurnId) -> None:
         """Forget an ended turn's log, here; in the stores it stays."""
+        ...
+
+    def reopen(self, kept: KeptEvents, epoch: Epoch) -> Log:
+        """A log that another process has left, to be gone on with under an epoch of its own."""
         ...
 
     def restore(self, kept: KeptEvents) -> Log:

@@ -1,5 +1,6 @@
 """What a door asks of the engine, and the bounds the engine keeps."""
 
+import msgspec
 from msgspec import Struct
 
 from parlance.core.ids import ChatId
@@ -43,6 +44,22 @@ class Ask(Struct, frozen=True):
     input: Message | None = None
     idempotency: Idempotency | None = None
     chat: ChatAsk | None = None
+
+
+class _Asked(Struct, frozen=True):
+    request: Request
+    chat: ChatAsk
+
+
+def encode_asked(request: Request, chat: ChatAsk) -> bytes:
+    """What it takes to go on with a stored turn, beside what was said: that stands in its log."""
+    kept = msgspec.structs.replace(request, messages=())
+    return msgspec.json.encode(_Asked(kept, msgspec.structs.replace(chat, new=None)))
+
+
+def decode_asked(asked: bytes) -> tuple[Request, ChatAsk]:
+    kept = msgspec.json.decode(asked, type=_Asked)
+    return kept.request, kept.chat
 
 
 class EngineOptions(Struct, frozen=True):

@@ -4,13 +4,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import Struct
 
-from parlance.core.errors import AssistantNotFound, CallNotWaiting, StorageUnavailable
-from parlance.core.events import TurnStarted
+from parlance.core.errors import AssistantNotFound, CallNotWaiting, StorageUnavailable, TurnInterrupted
+from parlance.core.events import TurnEnded, TurnStarted
 from parlance.core.ids import ChatId, Epoch, OwnerId, TurnId, new_epoch, new_turn_id
 from parlance.core.journal import KeptJournal
 from parlance.core.messages import Message, system_message
@@ -19,10 +20,12 @@ from parlance.core.provider import Target
 from parlance.core.stores import Page, Reach
 from parlance.core.stores.assistants import Assistant, Assistants
 from parlance.core.stores.bells import Bells, Unsubscribe
+from parlance.core.stores.chats import Chat, Chats
 from parlance.core.stores.memories import Memories
-from parlance.core.stores.turns import Accepted, NewTurn, RequestKey, SendPolicy, TurnRecord, Turns, Word
+from parlance.core.stores.turns import Accepted, KeptEvents, NewTurn, RequestKey, SendPolicy, TurnRecord, Turns, Word
 from parlance.core.tool import Tool, Toolbox
-from parlance.engine.ask import Ask, ChatAsk
+from parlance.engine.adoption import finish_calls, past_of, take_up
+from parlance.engine.ask import Ask, ChatAsk, decode_asked, encode_asked
 from parlance.engine.kept import KeptTurn, facts_of
 from parlance.engine.prepare.memories import MOST_MEMORIES, memories_block
 from parlance.engine.remote import RemoteTurn
@@ -34,6 +37,9 @@ log = logging.getLogger(__name__)
 
 LOOK = 0.5
 """Seconds between looks whether a turn that another process runs has ended."""
+
+
+INTERRUPTED = "The server stopped before the answer was whole. Ask again."
 
 
 class ChatOptions(Struct, frozen=True):
@@ -49,6 +55,7 @@ class ChatStores(Struct, frozen=True):
     """What is read and written for turns of chats. `owner` is this process."""
 
     turns: Turns
+    chats: Chats
     assistants: Assistants
     memories: Memories
     bells: Bells
@@ -102,6 +109,7 @@ class ChatTurns:
                 key=_request_key(ask, asked),
                 enabled_functions=asked.enabled_functions,
                 enabled_mcp_tools=asked.enabled_mcp_tools,
+                asked=encode_asked(ask.request, asked),
             )
         )
         if accepted.repeated:
@@ -118,7 +126,7 @@ class ChatTurns:
                 await turn.finished()
             if elsewhere:
                 await self._until_ended_before(opened.accepted.turn)
-            return await self._beginning(opened, asked)
+            return await self._beginning(opened.turn, opened.accepted.turn, opened.accepted.chat, asked)
 
         return begin
 
@@ -128,6 +136,29 @@ class ChatTurns:
         while not ended:
             await asyncio.sleep(LOOK)
             ended = await self._stores.turns.ended_before(turn)
+
+    async def reopen(self, record: TurnRecord, target: Target | None) -> Turn | None:
+        """A turn that another process left waiting, to go on with. None where it can't be gone on with: it has ended."""
+        kept = await self._stores.turns.events(record.id)
+        past = past_of([event for _, event in kept.events])
+        told = self._stores.journal.reopen(kept, record.epoch)
+        if past is None or target is None:
+            await told.end(TurnEnded("incomplete", fault=TurnInterrupted(INTERRUPTED).fault()))
+            return None
+        request, asked = decode_asked(await self._stores.turns.asked(record.id))
+        facts = msgspec.structs.replace(facts_of(record), started=time.monotonic())
+        turn = Turn(facts, target, told, msgspec.structs.replace(request, model=target.model), {}, self._parts)
+        turn.state_told = self._stores.journal.tell_state
+        take_up(turn, past)
+        turn.resume = partial(finish_calls, turn, past)
+        turn.moment = partial(self._begin_again, turn, record, asked, kept)
+        return turn
+
+    async def _begin_again(self, turn: Turn, record: TurnRecord, asked: ChatAsk, kept: KeptEvents) -> Beginning:
+        chat = await self._stores.chats.find(record.chat, None)
+        given = next((event.input for _, event in kept.events if isinstance(event, TurnStarted)), None)
+        turn.request = msgspec.structs.replace(turn.request, messages=(given,) if given is not None else ())
+        return await self._beginning(turn, record, chat, asked)
 
     def make_room(self, opened: Opened, asked: ChatAsk, ahead: Sequence[TurnView]) -> None:
         """Whoever says something new does not answer what they were asked, and may want no other answer either."""
@@ -202,10 +233,8 @@ class ChatTurns:
         turn.state_told = self._stores.journal.tell_state
         return turn
 
-    async def _beginning(self, opened: Opened, asked: ChatAsk) -> Beginning:
-        accepted, turn = opened.accepted, opened.turn
-        chat, record = accepted.chat, accepted.turn
-        assistant = await self._assistant(accepted)
+    async def _beginning(self, turn: Turn, record: TurnRecord, chat: Chat, asked: ChatAsk) -> Beginning:
+        assistant = await self._assistant(chat)
         history = await self._stores.turns.history(record) if record.position > 1 else ()
         texts = [assistant.system_prompt if assistant else None, chat.system_message]
         if asked.include_memories:
@@ -216,13 +245,12 @@ class ChatTurns:
         tools: Mapping[str, Tool] = select_tools(self._toolbox.offered(record.principal), asked, chat, assistant)
         return Beginning((*system, *history, *turn.request.messages), tools)
 
-    async def _assistant(self, accepted: Accepted) -> Assistant | None:
+    async def _assistant(self, chat: Chat) -> Assistant | None:
         """None also where it was deleted since: the chat goes on without."""
-        wanted = accepted.chat.assistant_id
-        if wanted is None:
+        if chat.assistant_id is None:
             return None
         try:
-            assistant = await self._stores.assistants.find(wanted, accepted.turn.subtenant)
+            assistant = await self._stores.assistants.find(chat.assistant_id, chat.subtenant_id)
         except AssistantNotFound:
             return None
         return assistant if assistant.is_active else None

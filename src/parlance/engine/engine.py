@@ -7,13 +7,14 @@ from collections import Counter
 
 import msgspec
 
-from parlance.core.errors import ChatNotFound, Overloaded, Stopping, TooManyAtOnce, TurnNotFound
+from parlance.core.errors import ChatNotFound, Overloaded, ParlanceError, Stopping, TooManyAtOnce, TurnNotFound
 from parlance.core.events import TurnStarted
 from parlance.core.ids import ChatId, KeyId, TurnId, is_uuid, new_turn_id
 from parlance.core.journal import Journal
 from parlance.core.observers import TurnFacts
 from parlance.core.principal import LOCAL_ADMIN, Principal
 from parlance.core.provider import Models, Target
+from parlance.core.stores.turns import TurnRecord
 from parlance.core.tool import Toolbox
 from parlance.core.trace import tracing
 from parlance.engine.ask import Ask, ChatAsk
@@ -117,6 +118,8 @@ class Engine:
         Returns when all have ended, or when one has resisted for `RESISTANCE` seconds: a tool may swallow its cancel.
         """
         self.closing = True
+        for turn_id in list(self._running):
+            self._turns[turn_id].park()
         await self._wait_for_all(grace)
         self.interrupt()
         await self._wait_for_all(RESISTANCE)
@@ -132,6 +135,21 @@ class Engine:
         if self._chats is None:
             return []
         return [await self.find(turn_id, principal) for turn_id in await self._chats.open_in(chat, principal.reach)]
+
+    async def adopt(self, record: TurnRecord) -> None:
+        """Go on with a stored turn that waits for its caller, and whose process is gone: it is this one's now."""
+        if self._chats is None:
+            return
+        try:
+            target = await self._models.resolve(record.model, record.principal, door=record.door)
+        except ParlanceError as error:
+            log.warning("The turn %s can't go on here: %s", record.id, error.message)
+            target = None
+        turn = await self._chats.reopen(record, target)
+        if turn is not None:
+            self._turns[turn.id] = turn
+            self._requests.setdefault(turn.facts.request_id, set()).add(turn.id)
+            self._run(turn)
 
     async def clear(self, subtenant: str, chat: ChatId | None = None) -> None:
         """End what runs in a chat, or in all of a subtenant's: it is about to be deleted."""

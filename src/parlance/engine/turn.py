@@ -32,7 +32,8 @@ log = logging.getLogger(__name__)
 async def run_turn(turn: Turn) -> None:
     """Answer one user message.
 
-    Told after `TurnStarted`; ends with `TurnEnded`, once, on every path, and never raises.
+    Told after `TurnStarted`; ends with `TurnEnded`, once, on every path, and never raises. Only one that is parked
+    does not end: whoever takes it up goes on with it.
     """
     finish: Finish | None = None
     status: Status
@@ -50,6 +51,9 @@ async def run_turn(turn: Turn) -> None:
     except Exception as error:
         log.exception("A turn failed by a bug")
         status, fault = "failed", fault_of(error)
+    if turn.parked:
+        # It waits for its caller, and so it does when somebody takes it up again.
+        return
     if turn.stopping is not None and finish is None:
         # What broke while the turn was being stopped is no failure of the answer.
         status, fault = _stopped(turn)
@@ -63,7 +67,9 @@ async def _answer(turn: Turn) -> Finish:
         turn.request = msgspec.structs.replace(turn.request, messages=beginning.messages)
         if beginning.tools is not None:
             turn.tools = beginning.tools
-    for left in reversed(range(turn.parts.options.rounds)):
+    if turn.resume is not None:
+        turn.messages += await turn.resume()
+    for left in reversed(range(max(1, turn.parts.options.rounds - turn.next_step + 1))):
         message = await run_step(turn, await _next_request(turn))
         if message.parts:
             turn.messages.append(message)

@@ -74,6 +74,8 @@ class Turn:
         self.usage: Usage | None = None
         self.noticed: set[Notice] = set()
         self.moment: Moment | None = None
+        self.resume: Callable[[], Awaitable[list[Message]]] | None = None
+        self.parked = False
         self.state_told: Callable[[TurnId, State], None] | None = None
         self.begun = False
         self.stopping: StopReason | None = None
@@ -157,6 +159,17 @@ class Turn:
             self._task.cancel()
         return True
 
+    def park(self) -> bool:
+        """Leave a stored turn that waits for its caller as it is, for another process; its followers are let go."""
+        if self.facts.chat is None or not self.waiting or self.stopped or self._ending:
+            return False
+        self.parked = True
+        self.stopping = "interrupted"
+        if self._task is not None:
+            self._task.cancel()
+        self.log.dismiss()
+        return True
+
     async def answer(self, answers: Sequence[Answer]) -> None:
         """Results of the caller's own tools.
 
@@ -175,6 +188,7 @@ class Turn:
         """Let go of what only a running turn needs: an ended one is kept for its log."""
         self.messages = []
         self.moment = None
+        self.resume = None
         self.tools = {}
         self.request = Request(model=self.request.model, messages=())
 

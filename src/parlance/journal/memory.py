@@ -107,7 +107,7 @@ class MemoryLog:
         """What is left of a log, into this one, which is empty; and up to which number it bore which epochs."""
         self._epochs = epochs
         if not lost:
-            self.append([event for _, event in events])
+            MemoryLog.append(self, [event for _, event in events])
         elif events:
             self._trimmed.restore(events, lost)
             self.head = events[-1][0]
@@ -132,6 +132,10 @@ class MemoryLog:
         self._followers = tuple(one for one in self._followers if one is not follower)
         self._readers.followers.discard(follower)
         self.moved_on(follower)
+
+    def dismiss(self) -> None:
+        for follower in self._followers:
+            follower.close()
 
     def moved_on(self, follower: "MemoryFollower") -> None:
         """A follower has taken all, or left: trimming may have waited for it."""

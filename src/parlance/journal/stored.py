@@ -44,6 +44,11 @@ class StoredJournal:
         opened.begin(begun)
         return self._memory.add(opened)
 
+    def reopen(self, kept: KeptEvents, epoch: Epoch) -> "StoredLog":
+        opened = StoredLog(kept.turn.id, epoch, self._memory.readers, self._memory.window, self._keeper)
+        opened.begin_again(kept)
+        return self._memory.add(opened)
+
     def drop(self, turn: TurnId) -> None:
         self._memory.drop(turn)
 
@@ -75,6 +80,11 @@ class StoredLog(MemoryLog):
     def begin(self, events: Sequence[Event]) -> None:
         """Events that were kept when the turn was accepted."""
         super().append(events)
+        self._kept = self.head
+
+    def begin_again(self, kept: KeptEvents) -> None:
+        """With what another process had kept."""
+        self.restore(kept.events, kept.lost, kept.epochs)
         self._kept = self.head
 
     def append(self, events: Sequence[Event]) -> None:

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 
-import aiohttp
 import msgspec
 from msgspec import Struct
 from yarl import URL
@@ -47,7 +46,7 @@ async def _probe(egress: Egress, row: HostRow) -> HostSpec | None:
     try:
         if not await _lists_models(egress, spec, language) or await _is_parlance(egress, spec):
             return None
-    except (aiohttp.ClientError, OSError, UpstreamError):
+    except (OSError, UpstreamError):
         return None
     return spec
 

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 
-import aiohttp
 from yarl import URL
 
 from parlance.core.embeddings import Embeddings
@@ -12,6 +11,7 @@ from parlance.core.provider import HostAnswer, HostSpec
 from parlance.core.usage import Usage, add_usage
 from parlance.dialects.embedding import EMBEDDING_LANGUAGES, decode_vectors
 from parlance.net.egress import Egress, Way, read_answer
+from parlance.net.wire import ConnectTimeout
 from parlance.providers.address import Address
 from parlance.providers.failures import failure_of
 from parlance.providers.host import headers_of
@@ -63,11 +63,11 @@ class HostEmbedder:
                 answer = await self._post(self._address.url(encoded.path), encoded.body)
                 if answer.status == 404 and self._address.open:
                     answer = await self._post(self._address.versioned(encoded.path), encoded.body)
-        except aiohttp.ServerTimeoutError as error:
+        except ConnectTimeout as error:
             raise timeout_of(self.name, deadlines, "connect") from error
         except TimeoutError as error:
             raise timeout_of(self.name, deadlines, "total") from error
-        except (aiohttp.ClientError, OSError) as error:
+        except OSError as error:
             raise failure_of(error, host=self.name) from error
         if answer.status != 200:
             raise LANGUAGES[self._spec.family].decode_error(answer, host=self.name)

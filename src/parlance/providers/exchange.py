@@ -4,15 +4,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import aiohttp
 import msgspec
 
 from parlance.core.deltas import Began, Delta, Finished, Noted
 from parlance.core.errors import HostFailed, HostTimeout, TruncatedAnswer, UpstreamError
 from parlance.core.parts import Family
 from parlance.core.provider import Speaker
-from parlance.net.egress import hang_up
 from parlance.net.framing import Frame, FrameReader
+from parlance.net.wire import Answer
 from parlance.providers.watchdog import Watchdog
 
 DRAIN: Final = 0.2
@@ -41,11 +40,8 @@ class Beginning:
 class Exchange:
     """Reads the stream of one response, already begun."""
 
-    def __init__(
-        self, response: aiohttp.ClientResponse, *, reader: FrameReader, speaker: Speaker, watchdog: Watchdog, host: str
-    ) -> None:
-        self._content = response.content
-        self._response = response
+    def __init__(self, answer: Answer, *, reader: FrameReader, speaker: Speaker, watchdog: Watchdog, host: str) -> None:
+        self._answer = answer
         self._reader = reader
         self._speaker = speaker
         self._watchdog = watchdog
@@ -58,18 +54,17 @@ class Exchange:
     def give_up(self, error: UpstreamError) -> None:
         """Stop reading, now, with this error."""
         self._error = error
-        self._content.set_exception(error)
-        hang_up(self._response)
+        self._answer.give_up(error)
 
     async def read(self) -> list[Delta]:
         """What the next read of the wire brought; empty at the end of a whole answer. Raises what cut it."""
         while not self._ended and self._error is None:
             self._watchdog.since = self._now()
             try:
-                data = await self._content.readany()
+                data = await self._answer.read()
             except HostTimeout:
                 break
-            except (aiohttp.ClientError, OSError, RuntimeError) as error:
+            except OSError as error:
                 deltas = self._end_broken(error)
             else:
                 deltas = self._decode(self._reader.feed(data)) if data else self._end()
@@ -86,10 +81,7 @@ class Exchange:
     def close(self) -> None:
         """Hang up, unless the body has ended and its connection is free for the next request."""
         self._watchdog.stop()
-        if self._content.is_eof() and self._content.exception() is None:
-            self._response.release()
-        else:
-            hang_up(self._response)
+        self._answer.close()
 
     def _decode(self, frames: list[Frame]) -> list[Delta]:
         """An error that the stream tells is kept until what came before it has been shown."""
@@ -128,17 +120,12 @@ class Exchange:
     def _end_broken(self, error: Exception) -> list[Delta]:
         """The connection broke. An answer whose finish had arrived is whole all the same."""
         self._ended = True
-        # What arrived just before the break is still to be told, but a reader with an exception withholds it.
-        self._content.set_exception(None)  # type: ignore[arg-type] # the only public way to take an exception back
-        deltas = self._decode(self._reader.feed(self._content.read_nowait()))
-        if self._error or (deltas and isinstance(deltas[-1], Finished)):
-            return deltas
         try:
-            return deltas + self._speaker.close()
+            return self._speaker.close()
         except TruncatedAnswer:
-            self._error = self._cut(shown=self._shown or _shows(deltas))
+            self._error = self._cut(shown=self._shown)
             self._error.__cause__ = error
-            return deltas
+            return []
 
     def _cut(self, *, shown: bool) -> UpstreamError:
         if shown:
@@ -154,14 +141,12 @@ class Exchange:
         self._ended = self._ended or isinstance(deltas[-1], Finished)
 
     async def _drain(self) -> None:
-        if self._content.is_eof() or self._content.exception() is not None:
-            return
         self._watchdog.stop()
         try:
             async with asyncio.timeout(DRAIN):
-                while await self._content.readany():
+                while await self._answer.read():
                     pass
-        except (aiohttp.ClientError, OSError, RuntimeError):
+        except OSError:
             return
 
 

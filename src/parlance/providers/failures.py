@@ -1,38 +1,32 @@
-"""What the HTTP client raises, as errors that say which host failed and what to check. Quotes no key and no address."""
+"""What went wrong on the wire, as errors that say which host failed and what to check. Quotes no key and no address."""
 
 import re
-
-import aiohttp
-from aiohttp.http_exceptions import HttpProcessingError
+from collections.abc import Mapping
 
 from parlance.core.errors import HostAnswerInvalid, HostFailed, HostUnreachable, UpstreamError
 from parlance.core.provider import HostAnswer
+from parlance.net.wire import NotConnected, NotHttp, Obstacle
 
 _EXCERPT = 160
 _MARKUP = re.compile(r"<(script|style|head)\b.*?</\1\s*>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title", re.DOTALL | re.IGNORECASE)
 
+# What is in the way, and what to do about it.
+_OBSTACLES: Mapping[Obstacle, tuple[str, str]] = {
+    "name": ("its name can't be resolved", "Check the spelling in its address (base_url)."),
+    "certificate": ("its certificate isn't trusted", "If it is signed by an authority of your own, set ca_file."),
+    "tls": ("no TLS connection came about", "Check whether its address should begin with http."),
+    "proxy": ("the proxy did not let us through", "Check the provider's proxy."),
+    "network": ("no connection came about", "Check that it is running, and that its address (base_url) is right."),
+}
+
 
 def failure_of(error: Exception, *, host: str) -> UpstreamError:
     """The error for a request that got no answer."""
     match error:
-        case aiohttp.ClientConnectorDNSError():
-            return _unreachable(host, "its name can't be resolved", "Check the spelling in its address (base_url).")
-        case aiohttp.ClientConnectorCertificateError():
-            return _unreachable(
-                host, "its certificate isn't trusted", "If it is signed by an authority of your own, set ca_file."
-            )
-        case aiohttp.ClientSSLError():
-            return _unreachable(
-                host, "no TLS connection came about", "Check whether its address should begin with http."
-            )
-        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
-            return _unreachable(host, "the proxy did not let us through", "Check the provider's proxy.")
-        case aiohttp.ClientConnectorError():
-            return _unreachable(
-                host, _reason(error), "Check that it is running, and that its address (base_url) is right."
-            )
-        case aiohttp.ClientResponseError() | HttpProcessingError():
+        case NotConnected():
+            return _unreachable(host, error)
+        case NotHttp():
             return HostAnswerInvalid(
                 f"The host {host!r} answered something that is not HTTP. Check its address (base_url).", host=host
             )
@@ -64,11 +58,6 @@ def excerpt(body: bytes) -> str:
     return line if len(line) <= _EXCERPT else line[: _EXCERPT - 1] + "…"
 
 
-def _unreachable(host: str, why: str, hint: str) -> HostUnreachable:
-    return HostUnreachable(f"The host {host!r} can't be reached: {why}. {hint}", host=host)
-
-
-def _reason(error: aiohttp.ClientConnectorError) -> str:
-    if isinstance(error.os_error, ConnectionRefusedError):
-        return "it refuses connections"
-    return (error.os_error.strerror or "no connection came about").lower()
+def _unreachable(host: str, error: NotConnected) -> HostUnreachable:
+    why, hint = _OBSTACLES[error.obstacle]
+    return HostUnreachable(f"The host {host!r} can't be reached: {error.reason or why}. {hint}", host=host)

@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncGenerator, Sequence
 from typing import Final
 
-import aiohttp
 import msgspec
 
 from parlance.core.deltas import Delta, Noted
@@ -17,6 +16,7 @@ from parlance.net.egress import MAX_ANSWER, MAX_ERROR, Egress, Way, read_answer
 from parlance.net.framing import FrameReader
 from parlance.net.ndjson import NdjsonReader
 from parlance.net.sse import SseReader
+from parlance.net.wire import Answer, ConnectTimeout
 from parlance.providers.address import Address
 from parlance.providers.exchange import Beginning, Exchange
 from parlance.providers.failures import failure_of, not_an_answer
@@ -100,6 +100,10 @@ class Host:
     async def list_models(self) -> Sequence[str]:
         return self._spec.models or await self._models.get()
 
+    async def window(self, model: str) -> int | None:
+        window = await self._windows.of(model) if self._windows is not None else None
+        return window.tokens if window is not None else None
+
     async def close(self) -> None:
         """Nothing of its own to close: its connections are the egress's."""
 
@@ -120,19 +124,19 @@ class Host:
         finally:
             response.close()
 
-    async def _post(self, encoded: EncodedRequest, deadlines: Deadlines) -> aiohttp.ClientResponse:
+    async def _post(self, encoded: EncodedRequest, deadlines: Deadlines) -> Answer:
         try:
             async with asyncio.timeout(min(deadlines.first, deadlines.total)):
                 return await self._send(encoded)
-        except aiohttp.ServerTimeoutError as error:
+        except ConnectTimeout as error:
             raise timeout_of(self.name, deadlines, "connect") from error
         except TimeoutError as error:
             phase = "first" if deadlines.first <= deadlines.total else "total"
             raise timeout_of(self.name, deadlines, phase) from error
-        except (aiohttp.ClientError, OSError) as error:
+        except OSError as error:
             raise failure_of(error, host=self.name) from error
 
-    async def _send(self, encoded: EncodedRequest) -> aiohttp.ClientResponse:
+    async def _send(self, encoded: EncodedRequest) -> Answer:
         """The response, from behind `/v1` if that is where the host's API turns out to be."""
         path, headers = encoded.path, {**self._headers, **dict(encoded.headers)}
         response = await self._egress.post(self._address.url(path), encoded.body, headers=headers, way=self._way)
@@ -151,25 +155,25 @@ class Host:
             self._address.settle(versioned=True)
         return found
 
-    def _exchange(self, response: aiohttp.ClientResponse, deadlines: Deadlines, begun: float) -> Exchange:
+    def _exchange(self, response: Answer, deadlines: Deadlines, begun: float) -> Exchange:
         speaker = self._language.speaker(host=self.name, quirks=self._spec.quirks)
         watchdog = Watchdog(self.name, deadlines, begun)
         exchange = Exchange(response, reader=self._reader(response), speaker=speaker, watchdog=watchdog, host=self.name)
         watchdog.bite = exchange.give_up
         return exchange
 
-    def _reader(self, response: aiohttp.ClientResponse) -> FrameReader:
+    def _reader(self, response: Answer) -> FrameReader:
         framing = _STREAMS.get(_kind(response), self._language.framing)
         return SseReader(host=self.name) if framing == "sse" else NdjsonReader(host=self.name)
 
-    async def _whole(self, response: aiohttp.ClientResponse) -> list[Delta]:
+    async def _whole(self, response: Answer) -> list[Delta]:
         """The deltas of an answer that is no stream; empty for one that is. Raises what an error stands for."""
         ok = 200 <= response.status < 300
         if ok and (_kind(response) in _STREAMS or not _kind(response)):
             return []
         try:
             answer = await read_answer(response, host=self.name, limit=MAX_ANSWER if ok else MAX_ERROR)
-        except (aiohttp.ClientError, OSError, RuntimeError) as error:
+        except OSError as error:
             raise failure_of(error, host=self.name) from error
         if response.status >= 400:
             raise self._language.decode_error(answer, host=self.name)
@@ -184,7 +188,7 @@ class Host:
                 answer = await self._egress.get(self._address.url(path), headers=self._headers, way=self._way)
                 if answer.status == 404 and self._address.open:
                     answer = await self._egress.get(self._address.versioned(path), headers=self._headers, way=self._way)
-        except (aiohttp.ClientError, OSError) as error:
+        except OSError as error:
             raise self._unlisted(error) from error
         return self._models_of(answer)
 
@@ -229,7 +233,7 @@ def headers_of(spec: HostSpec, key: str | None) -> dict[str, str]:
     return headers
 
 
-def _kind(response: aiohttp.ClientResponse) -> str:
+def _kind(response: Answer) -> str:
     return response.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 

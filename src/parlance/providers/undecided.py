@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final
 
-import aiohttp
 import msgspec
 from msgspec import Struct
 from yarl import URL
@@ -14,7 +13,7 @@ from yarl import URL
 from parlance.core.deltas import Delta
 from parlance.core.errors import UpstreamError
 from parlance.core.parts import Family
-from parlance.core.provider import HostAnswer, Provider
+from parlance.core.provider import HostAnswer, Provider, Sized
 from parlance.core.requests import Request
 from parlance.net.egress import Egress, Way
 
@@ -54,6 +53,10 @@ class Undecided:
     async def list_models(self) -> Sequence[str]:
         return await (await self._decide()).list_models()
 
+    async def window(self, model: str) -> int | None:
+        decided = await self._decide()
+        return await decided.window(model) if isinstance(decided, Sized) else None
+
     async def close(self) -> None:
         await self._usual.close()
         await self._other.close()
@@ -69,7 +72,7 @@ class Undecided:
             return self._decided
 
     async def _ask(self) -> HostAnswer | None:
-        with contextlib.suppress(aiohttp.ClientError, OSError, UpstreamError):
+        with contextlib.suppress(OSError, UpstreamError):
             async with asyncio.timeout(SECONDS):
                 answer = await self._egress.get(self._sign, headers={}, way=self._way)
                 return answer if answer.status < 500 else None

@@ -41,6 +41,9 @@ class Watchdog:
 
     def stop(self) -> None:
         self._timer.cancel()
+        # Whom it bites holds it, too. What lives as long as an answer is old by then, and the collector, which looks at
+        # old objects hardly ever, would be left with all that both of them hold.
+        self.bite = _forget
 
     def _due(self) -> tuple[float, str]:
         total = self._begun + self._deadlines.total, "total"
@@ -54,6 +57,10 @@ class Watchdog:
             self._timer = self._loop.call_at(due, self._look)
         else:
             self.bite(timeout_of(self._host, self._deadlines, phase))
+
+
+def _forget(_: HostTimeout) -> None:
+    """Nobody is to be bitten any more."""
 
 
 def timeout_of(host: str, deadlines: Deadlines, phase: str) -> HostTimeout:

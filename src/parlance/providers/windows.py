@@ -5,7 +5,6 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-import aiohttp
 import msgspec
 
 from parlance.core.errors import UpstreamError
@@ -61,15 +60,20 @@ class Windows:
 
     async def fit(self, request: Request) -> Request:
         """The request with the window of its model, if that can be known."""
-        known = self._know(request.model)
+        window = await self.of(request.model)
+        return msgspec.structs.replace(request, window=window)
+
+    async def of(self, model: str) -> Window | None:
+        """The window of a model, if that can be known."""
+        known = self._know(model)
         if known.until <= self._now():
             async with known.asking:
                 if known.until <= self._now():
-                    await self._find(request.model, known)
+                    await self._find(model, known)
         window = known.window
         if window is not None and known.held_until > self._now():
             window = msgspec.structs.replace(window, held=known.held)
-        return msgspec.structs.replace(request, window=window)
+        return window
 
     def keep(self, model: str, encoded: EncodedRequest) -> None:
         """A request is sent: what it needs is held for those behind it, so that they don't load the model anew."""
@@ -93,7 +97,7 @@ class Windows:
             async with asyncio.timeout(self._patience):
                 answer = await self._ask(self._language.window_request(model))
             found = self._language.decode_window(answer.body) if answer.status == 200 else None
-        except (aiohttp.ClientError, OSError, UpstreamError) as error:
+        except (OSError, UpstreamError) as error:
             self._log.debug("The window of %s could not be asked for: %s", model, type(error).__name__)
         known.until = self._now() + (FRESH_FAILURE if found is None else FRESH)
         known.window = found or known.window

@@ -59,6 +59,19 @@ class ListPrices:
             _rate("", "")
 
 
+def listed_window(listed: str, model: str) -> int | None:
+    """How many tokens a model takes at once, which stands beside its prices; None for one that the library doesn't
+    know. Loads the library: not on the event loop.
+    """
+    from genai_prices.data_snapshot import get_snapshot
+
+    try:
+        _, found = get_snapshot().find_provider_model(model, None, listed, None)
+    except LookupError:
+        return None
+    return found.context_window or None
+
+
 @lru_cache(maxsize=512)
 def _rate(listed: str, model: str) -> Rate | None:
     """How the library prices a model; None for one that it doesn't know."""

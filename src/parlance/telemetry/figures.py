@@ -128,6 +128,15 @@ REFUSED = Figure(
     "What was refused by a limit, by the limit's name in the settings, or by the error's code for what came too slowly "
     "or was no HTTP.",
 )
+WAITING_CALLS = Figure(
+    "parlance_model_calls_waiting", "gauge", (), "Calls of hosts that are not written to the log of model calls yet."
+)
+DROPPED_CALLS = Figure(
+    "parlance_model_calls_dropped_total",
+    "counter",
+    (),
+    "Calls of hosts that are missing in the log of model calls, since the database was away too long.",
+)
 LAG = Figure(
     "parlance_loop_lag_seconds",
     "histogram",
@@ -157,5 +166,7 @@ FIGURES = (
     CONNECTIONS,
     HELD,
     REFUSED,
+    WAITING_CALLS,
+    DROPPED_CALLS,
     LAG,
 )

@@ -22,6 +22,7 @@ from parlance.telemetry import figures
 from parlance.telemetry.attempt_metrics import AttemptMetrics
 from parlance.telemetry.bounded_names import BoundedNames
 from parlance.telemetry.figures import Figure
+from parlance.telemetry.ledger import Backlog
 from parlance.telemetry.loop_lag import LoopLag
 from parlance.telemetry.series import histogram
 from parlance.telemetry.turn_metrics import TurnMetrics
@@ -32,13 +33,14 @@ MOST_MODELS = 50
 
 class Watched(Struct, frozen=True):
     """What is asked, at each scrape, for what goes on. `connections` are counted by kind, `held` by limit, `refused` by
-    reason since the start.
+    reason since the start; `ledger` is the log of model calls.
     """
 
     readership: Callable[[], Readership]
     connections: Callable[[], Mapping[str, int]]
     held: Callable[[], Mapping[str, int]]
     refused: Callable[[], Mapping[str, int]]
+    ledger: Callable[[], Backlog] = Backlog
 
 
 class Metrics:
@@ -93,6 +95,9 @@ class _Levels(Collector):
         yield _filled(_gauge(figures.HELD), self._watched.held())
         refused = CounterMetricFamily(figures.REFUSED.name, figures.REFUSED.meaning, labels=figures.REFUSED.labels)
         yield _filled(refused, self._watched.refused())
+        backlog = self._watched.ledger()
+        yield _gauge(figures.WAITING_CALLS, backlog.waiting)
+        yield CounterMetricFamily(figures.DROPPED_CALLS.name, figures.DROPPED_CALLS.meaning, value=backlog.dropped)
         readers = self._watched.readership()
         yield _gauge(figures.FOLLOWERS, readers.followers)
         yield _gauge(figures.BEHIND, readers.behind)

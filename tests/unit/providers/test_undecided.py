@@ -8,7 +8,7 @@ import pytest
 
 from parlance.core.deltas import Began
 from parlance.core.errors import HostUnreachable
-from parlance.core.provider import Provider
+from parlance.core.provider import Provider, Sized
 from parlance.net.egress import Egress
 from parlance.providers.catalog import HostSetup, find_host, join_host
 from parlance.providers.connect import connect
@@ -26,8 +26,8 @@ SIGN = "/api/version"
 class Local(ScriptedUpstream):
     """Answers the question by what is left of `versions`; 404 without."""
 
-    def __init__(self, *versions: tuple[int, bytes]) -> None:
-        super().__init__()
+    def __init__(self, *versions: tuple[int, bytes], window: int | None = None) -> None:
+        super().__init__(window=window)
         self.versions = list(versions)
 
     def _take(self, request: UpstreamRequest) -> tuple[Voice, Script]:
@@ -76,6 +76,18 @@ async def test_it_is_asked_once_and_spoken_to_in_its_language(
         assert await provider.list_models() == ("scripted-model",)
         await egress.close()
         assert (upstream.asked(SIGN), upstream.asked(path)) == (1, 3)
+
+
+@pytest.mark.parametrize(("versions", "tokens"), [([OLLAMA], 20000), ([], None)])
+async def test_it_says_how_much_its_models_take_if_what_it_turns_out_to_be_does(
+    leak_probe: LeakProbe, versions: list[tuple[int, bytes]], tokens: int | None
+) -> None:
+    egress = Egress()
+    async with Local(*versions, window=20000) as upstream:
+        provider = local(upstream.root, egress)
+        assert isinstance(provider, Sized)
+        assert await provider.window("scripted-model") == tokens
+        await egress.close()
 
 
 async def test_an_address_with_its_version_is_not_asked(leak_probe: LeakProbe) -> None:

@@ -17,7 +17,7 @@ from parlance.providers.windows import FRESH, FRESH_FAILURE, HELD, MOST, Windows
 from parlance.testing.clock import FakeClock
 from parlance.testing.upstream import ScriptedUpstream
 from tests.probes.leaks import LeakProbe
-from tests.unit.providers.hosts import ASK, host_at, read_all, text_of
+from tests.unit.providers.hosts import ASK, host_at, read_all, spec_at, text_of
 
 LONG = Request(model="scripted-model", messages=(user_message("word " * 9000),))
 KNOWN = HostAnswer(200, {}, json.dumps({"model_info": {"x.context_length": 65536}}).encode())
@@ -141,3 +141,22 @@ async def test_a_caller_is_warned_when_its_host_will_leave_something_out(leak_pr
         notes = [delta for delta in await read_all(host, LONG) if isinstance(delta, Noted)]
     assert [note.code for note in notes] == ["request_cut"]
     assert "scripted-model at lab takes 4096 at once" in notes[0].message
+
+
+async def test_a_host_says_how_much_its_models_take() -> None:
+    asking, clock = Asking(KNOWN, HostAnswer(500, {}, b"")), FakeClock()
+    known = windows(asking, clock)
+    window = await known.of("first")
+    assert window is not None
+    assert window.tokens == 65536
+    assert await known.of("second") is None
+
+
+async def test_a_host_that_speaks_of_windows_answers_for_itself(leak_probe: LeakProbe) -> None:
+    async with ScriptedUpstream(window=20000) as upstream, host_at(spec_of(upstream)) as host:
+        assert await host.window("scripted-model") == 20000
+        await read_all(host)
+        assert paths(upstream) == ["/api/show", "/api/chat"]
+    async with ScriptedUpstream() as upstream, host_at(spec_at(upstream.base_url)) as host:
+        assert await host.window("scripted-model") is None
+        assert not upstream.requests

@@ -7,6 +7,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from parlance.core.journal import Readership
 from parlance.telemetry.figures import FIGURES
+from parlance.telemetry.ledger import Backlog
 from parlance.telemetry.loop_lag import INTERVAL, LoopLag
 from parlance.telemetry.metrics import Metrics, Watched
 from tests.unit.telemetry.turns import FACTS, events
@@ -27,6 +28,7 @@ def full() -> Metrics:
             connections=lambda: {"http": 1, "websocket": 4},
             held=lambda: {"sockets": 4},
             refused=lambda: {"per_key.sockets": 5},
+            ledger=lambda: Backlog(waiting=6, dropped=7),
         )
     )
     for event in (*events(), events()[0]):
@@ -70,6 +72,8 @@ async def test_what_goes_on_is_looked_at_when_somebody_asks() -> None:
     assert samples["parlance_events_behind",] == 20
     assert samples["parlance_events_behind_max",] == 12
     assert samples["parlance_followers_cut_total",] == 2
+    assert samples["parlance_model_calls_waiting",] == 6
+    assert samples["parlance_model_calls_dropped_total",] == 7
     assert samples["parlance_connections_open", "websocket"] == 4
     assert samples["parlance_turns_open", "ws_chat", "starting"] == 1
 

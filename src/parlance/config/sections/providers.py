@@ -21,6 +21,7 @@ from parlance.config.sections.fields import (
 Retries = Annotated[int, Field(ge=0, le=10)]
 RetryDelay = Annotated[float, Field(ge=0, le=60)]
 Dollars = Annotated[float, Field(ge=0)]
+Window = Annotated[int, Field(ge=256)]
 
 
 class DeadlineSettings(Section):

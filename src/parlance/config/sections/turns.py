@@ -18,6 +18,7 @@ from parlance.config.sections.fields import (
 
 Count = Annotated[int, Field(ge=1)]
 Size = Annotated[int, Field(ge=1_024)]
+Age = Annotated[float, Field(ge=0, le=315_360_000)]
 Transport = Literal["http", "sse", "websocket", "stdio"]
 TRANSPORT_ALIASES = {"streamable-http": "http", "streamable_http": "http", "ws": "websocket"}
 
@@ -47,7 +48,16 @@ class JournalSettings(Section):
     live_memory: Annotated[int, Field(ge=0)] = 67_108_864
     live_window: Annotated[int, Field(ge=4_096)] = 1_048_576
     live_grace: Annotated[float, Field(ge=0, le=604_800)] = 60.0
-    keep_deltas: Annotated[float, Field(ge=0, le=31_536_000)] = 86_400.0
+    keep_deltas: Age = 86_400.0
+
+
+class RetentionSettings(Section):
+    """Seconds for which is remembered what nobody deletes: requests under an idempotency key, and single calls of
+    models.
+    """
+
+    idempotency_keys: Age = 86_400.0
+    model_calls: Age = 2_592_000.0
 
 
 class PerKeySettings(Section):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from parlance.core.ids import OwnerId, TurnId
+from parlance.core.ids import ChatId, OwnerId, TurnId
 from parlance.core.stores.turns import Word
 
 Wake = Callable[[], None]
@@ -11,12 +11,15 @@ Unsubscribe = Callable[[], None]
 
 
 class Bells(Protocol):
-    """A bell says that it is time to look, not what there is to see: that stands in the stores. It may ring for nothing,
-    and rings within two seconds even where what carries it is down.
+    """A bell says that it is time to look, not what there is to see: that stands in the stores.
+
+    It may ring for nothing, and rings within two seconds even where what carries it is down.
     """
 
-    def subscribe(self, turn: TurnId, wake: Wake) -> Unsubscribe:
-        """`wake` is called on the event loop when events or the end of this turn may have been kept, by any process."""
+    def subscribe(self, to: TurnId | ChatId, wake: Wake) -> Unsubscribe:
+        """`wake` is called on the event loop when events or the end of this turn, or a new turn of this chat or the end
+        of one, may have been kept, by any process.
+        """
         ...
 
     def attend(self, owner: OwnerId, wake: Wake) -> Unsubscribe:

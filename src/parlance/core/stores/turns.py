@@ -39,6 +39,7 @@ class NewTurn(Struct, frozen=True, kw_only=True):
     """A turn that is to be accepted. `started` is its first event, and holds its input.
 
     `chat` is there already, or `new_chat` is made with the turn. `queue`: how many may wait behind the running one.
+    `asked` is for whoever takes the turn up again, if somebody must; nobody else looks into it.
     """
 
     id: TurnId
@@ -58,6 +59,7 @@ class NewTurn(Struct, frozen=True, kw_only=True):
     key: RequestKey | None = None
     enabled_functions: Names = None
     enabled_mcp_tools: Names = None
+    asked: bytes = b""
 
 
 class TurnRecord(Struct, frozen=True, kw_only=True):
@@ -167,6 +169,10 @@ class Turns(Protocol):
         """`TurnNotFound`."""
         ...
 
+    async def asked(self, turn: TurnId) -> bytes:
+        """What it was accepted with. `TurnNotFound`."""
+        ...
+
     async def events(self, turn: TurnId, after: int = 0) -> KeptEvents:
         """Those behind a number. `TurnNotFound`."""
         ...
@@ -196,6 +202,12 @@ class Leases(Protocol):
         ...
 
     async def release(self, owner: OwnerId) -> None: ...
+
+    async def adopt(self, owner: OwnerId) -> tuple[TurnRecord, ...]:
+        """Take over the turns of the dead that wait for their callers: each is this owner's from now on, and bears an
+        epoch of its own.
+        """
+        ...
 
     async def sweep(self) -> tuple[TurnId, ...]:
         """End the turns of the dead as `incomplete`, with what was kept of their answers, each once."""

@@ -60,7 +60,7 @@ class Step(Struct, frozen=True):
     usage: UsageResource
 
 
-class Warning_(Struct, frozen=True):
+class Notice(Struct, frozen=True):
     code: str
     message: str
 
@@ -116,6 +116,10 @@ class TurnEvents:
         """
         frames = []
         for number, event in enumerate(events, first):
+            if type(event) is TextGrew or type(event) is RefusalGrew:
+                content = _keep_lines_whole(_encode(event.text))
+                frames.append(b'%bdata: {"content":%b}\n\n' % (self._head(number), content))
+                continue
             told = self.tell(number, event)
             if told is not None:
                 frames.append(encode_event(told))
@@ -132,6 +136,9 @@ class TurnEvents:
         """Framing, and told again to whoever resumes behind the ending."""
         cursor = None if self._epoch is None else f"{self._epoch}-{number}"
         return encode_event(Told("", b"[DONE]", cursor))
+
+    def _head(self, number: int) -> bytes:
+        return b"" if self._epoch is None else b"id: %b-%d\n" % (self._epoch.encode(), number)
 
     def _named(self, event: Event) -> tuple[str, Struct] | None:
         match event:
@@ -150,7 +157,7 @@ class TurnEvents:
             case StepDropped(reason=reason):
                 return "restart", ToldRestart(reason)
             case Warned(code=code, message=message) if self._warnings:
-                return "warning", Warning_(code, message)
+                return "warning", Notice(code, message)
             case TurnEnded():
                 return self._end(event)
             case _:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
 
 from parlance.dialects.rest.wire import Json
 
@@ -79,6 +79,25 @@ class ChangedAssistant(Struct, frozen=True):
     is_active: bool | UnsetType = UNSET
 
 
+_FUNCTION = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
+        "description": {"type": "string"},
+        "parameters": {"type": "object", "description": "A JSON Schema of an object."},
+    },
+    "required": ["name"],
+}
+_TOOL = {
+    "type": "object",
+    "properties": {"type": {"const": "function"}, "function": _FUNCTION},
+    "required": ["function"],
+}
+
+Tools = Annotated[list[Raw], Meta(extra_json_schema={"items": _TOOL})]
+Functions = Annotated[list[Raw], Meta(extra_json_schema={"items": _FUNCTION})]
+
+
 class ChosenFunction(Struct, frozen=True):
     name: str
 
@@ -109,8 +128,8 @@ class SendBody(Struct, frozen=True):
     disabled_functions: list[str] | None = None
     enabled_mcp_tools: list[str] | None = None
     disabled_mcp_tools: list[str] | None = None
-    tools: list[Raw] | None = None
-    functions: list[Raw] | None = None
+    tools: Tools | None = None
+    functions: Functions | None = None
     tool_choice: Choice = None
     temperature: float | None = None
     max_tokens: Annotated[int, Meta(ge=1)] | None = None
@@ -160,15 +179,20 @@ class CompletionBody(Struct, frozen=True):
     model: str | None = None
     temperature: float | None = None
     max_tokens: Annotated[int, Meta(ge=1)] | None = None
-    tools: list[Raw] | None = None
+    tools: Tools | None = None
     tool_choice: Choice = None
+
+
+def _null() -> Raw:
+    """Made by a function, for no schema can show this default."""
+    return Raw(b"null")
 
 
 class GivenResult(Struct, frozen=True):
     """What the caller's own tool returned: `result`, any JSON, or `error`."""
 
     tool_call_id: str
-    result: Raw = Raw(b"null")
+    result: Raw = field(default_factory=_null)
     error: str | None = None
 
 

@@ -1,9 +1,11 @@
 """The oldest turns give way, whole, and the newest message never does."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from parlance.core.estimate import message_tokens
+from parlance.core.events import Warned
 from parlance.core.ids import CallId, MessageId
 from parlance.core.messages import Message, system_message, user_message
 from parlance.core.parts import Text, ToolCall, ToolResult
@@ -18,6 +20,8 @@ from parlance.engine.prepare.history_budget import (
     prompt_room,
 )
 from parlance.engine.prepare.preparer import Prepared
+from parlance.testing.provider import ScriptedProvider
+from tests.turns.stage import Stage, ended, of
 from tests.unit.engine.prepare.facts import FACTS
 
 CALL = ToolCall(CallId("c"), "now", "{}")
@@ -130,12 +134,14 @@ def test_what_is_kept_is_the_rules_and_an_unbroken_end_that_begins_with_a_user(
     assert not said or left[-1] == said[-1]
 
 
+@pytest.mark.requirement("shaping:history:calls")
 @given(MESSAGES, st.integers(0, 150))
 def test_no_call_loses_its_results_and_no_result_its_call(messages: tuple[Message, ...], budget: int) -> None:
     # An unbroken end keeps the results of its calls; what may go wrong is at its beginning.
     assert orphans(keep_within(messages, budget)) <= orphans(messages)
 
 
+@pytest.mark.requirement("shaping:history")
 @given(MESSAGES, st.integers(0, 150))
 def test_what_is_kept_is_within_the_budget_unless_its_newest_turn_alone_is_not(
     messages: tuple[Message, ...], budget: int
@@ -234,6 +240,7 @@ def test_the_answer_never_takes_more_than_half_of_a_window() -> None:
     assert prompt_room(200_000, 4_096) == 200_000 - 4_096 - 20_000
 
 
+@pytest.mark.requirement("shaping:history:newest")
 async def test_a_message_over_the_window_is_sent_and_warned_about() -> None:
     long = user_message("x" * 40_000)
     prepared = await shaped(4_000, RULES, *LONG, long)
@@ -243,3 +250,17 @@ async def test_a_message_over_the_window_is_sent_and_warned_about() -> None:
     alone = await shaped(4_000, long)
     assert [notice.code for notice in alone.notices] == ["request_too_large"]
     assert alone.request.messages == (long,)
+
+
+@pytest.mark.requirement("shaping:history:said")
+async def test_what_was_left_out_of_the_history_is_said_in_the_turns_record() -> None:
+    provider = ScriptedProvider(name="lab")
+    windows = Windows(4_000)
+    stage = Stage(provider, preparers=(HistoryBudget(windows, reserve=1_000),))
+    history = [user_message("x" * 6_000), user_message("y" * 6_000)]
+    events = await ended(await stage.start("Hi", history=history))
+    assert windows.asked == [("lab", "fast")]
+    assert [message.text[0] for message in provider.requests[0].messages] == ["y", "H"]
+    assert [(warned.code, warned.message[:22]) for warned in of(events, Warned)] == [
+        ("history_trimmed", "1 of 2 earlier message")
+    ]

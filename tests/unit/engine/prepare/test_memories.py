@@ -33,6 +33,7 @@ def test_the_block_says_that_it_is_data() -> None:
     assert "not instructions" in HEAD
 
 
+@pytest.mark.requirement("shaping:memories")
 def test_memories_stand_in_the_order_of_their_keys() -> None:
     memories = (memory("b", "two"), memory("a", "one"), memory("B", "three"))
     assert shown(*memories) == ["| B: three", "| a: one", "| b: two"]
@@ -74,6 +75,7 @@ VALUES = st.recursive(
 )
 
 
+@pytest.mark.requirement("shaping:memories:frame")
 @given(st.dictionaries(KEYS, VALUES, min_size=1, max_size=30))
 def test_no_content_can_break_the_frame_or_pass_the_bound(contents: dict[str, JsonValue]) -> None:
     memories = [memory(key, value) for key, value in contents.items()]

@@ -1,0 +1,58 @@
+"""Settings and stores into what chats need beside the engine: their journal, their ledger, their sweeper."""
+
+from msgspec import Struct
+
+from parlance.app.store import Store
+from parlance.app.sweeper import Sweeper, ages_of
+from parlance.config.settings import Settings
+from parlance.core.ids import new_owner_id
+from parlance.doors.rest import Stores
+from parlance.engine.chat_turns import ChatOptions, ChatStores
+from parlance.journal.memory import MemoryJournal
+from parlance.journal.stored import Keeping, StoredJournal
+from parlance.telemetry.ledger import Ledger
+
+
+class OpenedChats(Struct, frozen=True):
+    """`begin` before the first turn is accepted, `close` when the last one has ended."""
+
+    stores: ChatStores
+    ledger: Ledger
+    sweeper: Sweeper
+
+    async def begin(self) -> None:
+        await self.sweeper.begin()
+        self.ledger.begin()
+
+    async def close(self) -> None:
+        await self.ledger.close()
+        await self.sweeper.close()
+
+
+def open_chats(settings: Settings, store: Store, journal: MemoryJournal) -> OpenedChats:
+    """Its logs are told from the memory of `journal`, as those of live turns are."""
+    owner = new_owner_id()
+    stores = ChatStores(
+        turns=store.turns,
+        assistants=store.assistants,
+        memories=store.memories,
+        bells=store.bells,
+        journal=StoredJournal(journal, store.turns, Keeping(settings.journal.durability)),
+        owner=owner,
+        options=ChatOptions(settings.chats.send_policy, settings.chats.queue_size),
+    )
+    return OpenedChats(stores, Ledger(store.calls), Sweeper(owner, store.leases, store.calls, ages_of(settings)))
+
+
+def rest_stores(store: Store) -> Stores:
+    return Stores(
+        subtenants=store.subtenants,
+        chats=store.chats,
+        messages=store.messages,
+        memories=store.memories,
+        assistants=store.assistants,
+        calls=store.calls,
+        turns=store.turns,
+        answers=store.answers,
+        bells=store.bells,
+    )

@@ -1,0 +1,140 @@
+"""What is done again and again beside the turns: this process says that it lives, ends the turns of those that died,
+and forgets what grew old.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from msgspec import Struct
+
+from parlance.config.settings import Settings
+from parlance.core.ids import OwnerId
+from parlance.core.stores.model_calls import ModelCalls
+from parlance.core.stores.turns import Leases
+
+_log = structlog.stdlib.get_logger(__name__)
+
+LEASE = 15.0
+"""Seconds for which a process counts as alive after it last said so."""
+
+RENEWED = LEASE / 3
+SWEPT = 10.0
+"""Seconds between looks for turns of the dead. With the lease: they have ended within 30 s."""
+
+TIDIED = 60.0
+
+JITTER = 0.1
+"""Of each pause, that it may be shorter: many processes do not come to their database all at once."""
+
+
+class Ages(Struct, frozen=True):
+    """Seconds for which is kept: the single pieces of ended turns, idempotency keys, calls of models."""
+
+    deltas: float
+    idempotency_keys: float
+    model_calls: float
+
+
+class _Chore(Struct, frozen=True):
+    name: str
+    act: Callable[[], Awaitable[None]]
+
+
+class Sweeper:
+    """Nothing that fails here is fatal: it is told once, until it works again, and tried again in its time."""
+
+    def __init__(
+        self,
+        owner: OwnerId,
+        leases: Leases,
+        calls: ModelCalls,
+        ages: Ages,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self._owner = owner
+        self._leases = leases
+        self._calls = calls
+        self._ages = ages
+        self._now = now
+        self._chance = chance
+        self._failing: set[str] = set()
+        self._tasks: tuple[asyncio.Task[None], ...] = ()
+
+    async def begin(self) -> None:
+        """Before the first turn is accepted: when this returns, the lease is held, if the database lets it."""
+        lease = _Chore("renewing the lease of this process", self._renew)
+        dead = _Chore("ending the turns of processes that died", self._end_turns_of_dead)
+        old = (
+            _Chore("trimming the logs of old turns", self._trim),
+            _Chore("forgetting old idempotency keys", self._forget_keys),
+            _Chore("forgetting old calls of models", self._forget_calls),
+        )
+        await self._do(lease)
+        # Apart from each other: what takes long must not cost the lease.
+        self._tasks = (
+            asyncio.create_task(self._repeat((lease,), RENEWED, at_once=False), name="lease"),
+            asyncio.create_task(self._repeat((dead,), SWEPT), name="sweeper of the dead"),
+            asyncio.create_task(self._repeat(old, TIDIED), name="sweeper of the old"),
+        )
+
+    async def close(self) -> None:
+        """After the last turn has ended. What others would wait for is given back at once."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._do(_Chore("giving back the lease of this process", self._release))
+
+    async def _repeat(self, chores: Sequence[_Chore], every: float, *, at_once: bool = True) -> None:
+        if at_once:
+            await self._do(*chores)
+        while True:
+            await asyncio.sleep(every * (1 - JITTER * self._chance()))
+            await self._do(*chores)
+
+    async def _do(self, *chores: _Chore) -> None:
+        for chore in chores:
+            try:
+                await chore.act()
+            except Exception as error:
+                if chore.name not in self._failing:
+                    self._failing.add(chore.name)
+                    _log.warning(f"{chore.name} failed; it is tried again", error=error)
+            else:
+                if chore.name in self._failing:
+                    self._failing.remove(chore.name)
+                    _log.info(f"{chore.name} works again")
+
+    async def _renew(self) -> None:
+        await self._leases.hold(self._owner, LEASE)
+
+    async def _release(self) -> None:
+        await self._leases.release(self._owner)
+
+    async def _end_turns_of_dead(self) -> None:
+        if ended := await self._leases.sweep():
+            _log.warning("turns of a process that died were ended as incomplete", turns=len(ended))
+
+    async def _trim(self) -> None:
+        await self._leases.trim(self._ago(self._ages.deltas))
+
+    async def _forget_keys(self) -> None:
+        await self._leases.forget_keys(self._ago(self._ages.idempotency_keys))
+
+    async def _forget_calls(self) -> None:
+        await self._calls.forget(self._ago(self._ages.model_calls))
+
+    def _ago(self, seconds: float) -> datetime:
+        return self._now() - timedelta(seconds=seconds)
+
+
+def ages_of(settings: Settings) -> Ages:
+    return Ages(
+        deltas=settings.journal.keep_deltas,
+        idempotency_keys=settings.retention.idempotency_keys,
+        model_calls=settings.retention.model_calls,
+    )

@@ -1,0 +1,131 @@
+"""A chat as it goes on: the events of its turns, one turn behind the other, for as long as somebody follows."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import suppress
+
+from msgspec import Struct
+
+from parlance.core.errors import CursorExpired
+from parlance.core.ids import ChatId
+from parlance.core.journal import Cursor
+from parlance.core.principal import Principal
+from parlance.core.stores import Page
+from parlance.core.stores.turns import TurnRecord
+from parlance.dialects.rest.serve import Told, TurnEvents
+from parlance.doors.rest.stores import Stores
+from parlance.doors.serving import place_of
+from parlance.engine.engine import Engine
+from parlance.engine.view import TurnView
+
+LOOK = 5.0
+"""Seconds between looks when no bell rings: none does where a chat is deleted."""
+
+PAGE = 1000
+
+
+class Place(Struct, frozen=True):
+    """Behind so many turns of a chat; `turn` is the one to go on in, behind event `number`."""
+
+    position: int
+    turn: TurnView | None = None
+    number: int = 0
+
+
+class LostPlace(Exception):
+    """A cursor that can't be served, and the turn whose snapshot stands for what is lost."""
+
+    def __init__(self, turn: TurnView, error: CursorExpired) -> None:
+        super().__init__(error.message)
+        self.turn = turn
+        self.error = error
+
+
+class ChatTale:
+    def __init__(self, stores: Stores, engine: Engine, chat: ChatId, principal: Principal) -> None:
+        self._turns = stores.turns
+        self._engine = engine
+        self._bells = stores.bells
+        self._chat = chat
+        self._principal = principal
+
+    async def place(self, after: str | None) -> Place:
+        """Where to begin: behind a cursor; without one with what is being answered now, and what comes then.
+
+        `ChatNotFound`, `CursorExpired`, `LostPlace`.
+        """
+        if after is None:
+            return await self._present()
+        cursor = Cursor.decode(after)
+        newest: TurnRecord | None = None
+        broken: list[TurnRecord] = []
+        async for record in self._all():
+            if record.epoch == cursor.epoch:
+                return await self._within(record, after)
+            if record.state == "incomplete":
+                broken.append(record)
+            newest = record
+        for record in reversed(broken):
+            # Ended by another than its owner, whose numbering it had before.
+            with suppress(LostPlace):
+                return await self._within(record, after)
+        error = CursorExpired(
+            f"The cursor {after[:80]!r} is none of this chat's. Read its messages, and go on from here."
+        )
+        if newest is None:
+            raise error
+        raise LostPlace(await self._engine.find(newest.id, self._principal), error)
+
+    async def tell(self, place: Place, *, reasoning: bool, warnings: bool) -> AsyncGenerator[Sequence[Told], None]:
+        """Without end; `ChatNotFound` when the chat is deleted, `SlowFollower`."""
+        position, turn, number = place.position, place.turn, place.number
+        heard = asyncio.Event()
+        unsubscribe = self._bells.subscribe(self._chat, heard.set)
+        try:
+            while True:
+                if turn is not None:
+                    events = TurnEvents(turn.id, turn.log.epoch, self._chat, reasoning=reasoning, warnings=warnings)
+                    with turn.followed(number) as follower:
+                        async for batch in follower:
+                            told = [events.tell(at, event) for at, event in enumerate(batch.events, batch.first)]
+                            yield [one for one in told if one is not None]
+                    position, number = position + 1, 0
+                heard.clear()
+                turn = await self._next(position)
+                if turn is None:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(heard.wait(), LOOK)
+        finally:
+            unsubscribe()
+
+    async def _next(self, position: int) -> TurnView | None:
+        found = await self._turns.list(self._chat, Page(position, 1), self._principal.reach)
+        return await self._engine.find(found[0].id, self._principal) if found else None
+
+    async def _present(self) -> Place:
+        open_turns = await self._turns.list(self._chat, Page(0, 1), self._principal.reach, open_only=True)
+        if open_turns:
+            return Place(open_turns[0].position - 1)
+        count = 0
+        async for _ in self._all():
+            count += 1
+        return Place(count)
+
+    async def _within(self, record: TurnRecord, after: str) -> Place:
+        turn = await self._engine.find(record.id, self._principal)
+        try:
+            number = place_of(turn, after)
+        except CursorExpired as error:
+            raise LostPlace(turn, error) from None
+        if turn.ended and number == turn.log.head:
+            return Place(record.position)
+        return Place(record.position - 1, turn, number)
+
+    async def _all(self) -> AsyncIterator[TurnRecord]:
+        skip = 0
+        while page := await self._turns.list(self._chat, Page(skip, PAGE), self._principal.reach):
+            for record in page:
+                yield record
+            if len(page) < PAGE:
+                return
+            skip += PAGE

@@ -1,0 +1,98 @@
+"""`/chats`, and `/subtenants/{subtenant_id}/chats`: conversations that last."""
+
+from msgspec import UNSET, UnsetType, structs
+
+from parlance.core.errors import AssistantNotFound, ChatNotFound, SubtenantNotFound
+from parlance.core.ids import AssistantId, new_chat_id
+from parlance.core.stores import Page
+from parlance.core.stores.chats import ChatChange, Names, NewChat
+from parlance.dialects.rest.resources import encode_chat, encode_message
+from parlance.dialects.rest.wire import ChatResource, ChatWithMessages, DeletedChat
+from parlance.dialects.rest.wire_requests import ChangedChat, NewChatBody, PageQuery
+from parlance.doors.rest.operation import Answer, Asked, Operation, answer, read_id
+from parlance.doors.rest.stores import Stores
+from parlance.engine.engine import Engine
+
+TAG = "Chats"
+
+
+class Chats:
+    def __init__(self, stores: Stores, engine: Engine) -> None:
+        self._stores = stores
+        self._engine = engine
+
+    def operations(self) -> tuple[Operation, ...]:
+        all_of, one, missing = "/subtenants/{subtenant_id}/chats", "/chats/{chat_id}", (ChatNotFound,)
+        return (
+            Operation(
+                method="POST", path=all_of, act=self.create, summary="Create a chat", tag=TAG,
+                takes=NewChatBody, gives=ChatResource, errors=(SubtenantNotFound, AssistantNotFound), keyed="here",
+            ),
+            Operation(
+                method="GET", path=all_of, act=self.list, summary="List the chats of a subtenant", tag=TAG,
+                query=PageQuery, gives=list[ChatResource], errors=(SubtenantNotFound,),
+            ),
+            Operation(
+                method="GET", path=one, act=self.find, summary="Get a chat with its messages", tag=TAG,
+                gives=ChatWithMessages, errors=missing,
+            ),
+            Operation(
+                method="PUT", path=one, act=self.change, summary="Change a chat", tag=TAG,
+                takes=ChangedChat, gives=ChatResource, errors=missing, keyed="here",
+            ),
+            Operation(
+                method="DELETE", path=one, act=self.delete, summary="Delete a chat with its messages", tag=TAG,
+                gives=DeletedChat, errors=missing, keyed="here",
+            ),
+        )  # fmt: skip
+
+    async def create(self, asked: Asked) -> Answer:
+        body, subtenant = asked.body(NewChatBody), asked.subtenant
+        assistant = body.assistant_id
+        new = NewChat(
+            id=new_chat_id(),
+            subtenant_id=subtenant,
+            title=body.title,
+            system_message=body.system_message,
+            assistant_id=AssistantId(read_id(assistant, "$.assistant_id")) if assistant is not None else None,
+            enabled_functions=names(body.enabled_functions),
+            enabled_mcp_tools=names(body.enabled_mcp_tools),
+        )
+        return answer(encode_chat(await self._stores.chats.create(new, asked.principal.reach)))
+
+    async def list(self, asked: Asked) -> Answer:
+        wanted, subtenant = asked.query(PageQuery), asked.subtenant
+        page = Page(wanted.skip, wanted.limit)
+        found = await self._stores.chats.list(subtenant, page, asked.principal.reach)
+        return answer([encode_chat(chat) for chat in found])
+
+    async def find(self, asked: Asked) -> Answer:
+        reach = asked.principal.reach
+        chat = encode_chat(await self._stores.chats.find(asked.chat, reach))
+        messages = [encode_message(message) for message in await self._stores.messages.all(asked.chat, reach)]
+        return answer(ChatWithMessages(**structs.asdict(chat), messages=messages))
+
+    async def change(self, asked: Asked) -> Answer:
+        body = asked.body(ChangedChat)
+        change = ChatChange(
+            body.title,
+            body.system_message,
+            changed_names(body.enabled_functions),
+            changed_names(body.enabled_mcp_tools),
+        )
+        return answer(encode_chat(await self._stores.chats.change(asked.chat, change, asked.principal.reach)))
+
+    async def delete(self, asked: Asked) -> Answer:
+        reach = asked.principal.reach
+        chat = await self._stores.chats.find(asked.chat, reach)
+        await self._engine.clear(chat.subtenant_id, chat.id)
+        gone = encode_chat(await self._stores.chats.delete(chat.id, reach))
+        return answer(DeletedChat(**structs.asdict(gone), message="The chat is deleted."))
+
+
+def names(given: list[str] | None) -> Names:
+    return None if given is None else tuple(given)
+
+
+def changed_names(given: list[str] | UnsetType | None) -> Names | UnsetType:
+    return UNSET if given is UNSET else names(given)

@@ -1,0 +1,16 @@
+"""A provider that is named beside its model must be there: its name must not be taken for a part of the model's."""
+
+from parlance.core.errors import ModelNotFound
+from parlance.core.principal import Principal
+from parlance.core.provider import Models
+
+DOOR = "rest"
+
+
+async def check_provider(models: Models, model: str, provider: str | None, principal: Principal) -> None:
+    """`ModelNotFound`, and what `Models.resolve` raises."""
+    if provider is None:
+        return
+    target = await models.resolve(model, principal, door=DOOR)
+    if target.provider.name != provider:
+        raise ModelNotFound(f"There is no provider {provider[:80]!r}. GET /models lists the models with theirs.")

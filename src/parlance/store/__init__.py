@@ -1,0 +1,1 @@
+"""What lasts: SQL databases behind the Protocols of `core.stores`, and doubles of them in memory."""

@@ -1,0 +1,62 @@
+"""Spares a database that is down, and those who need it: they fail at once, while one of them at a time tries it."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from parlance.core.errors import StorageUnavailable
+from parlance.net.clock import SYSTEM_CLOCK, Clock
+from parlance.store.faults import Outage
+
+PAUSE = 0.25
+"""Seconds between two tries."""
+
+RETRY_AFTER = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Circuit:
+    """Open while the database is down. `shown`: what the database is called in messages."""
+
+    def __init__(self, shown: str, clock: Clock = SYSTEM_CLOCK) -> None:
+        self._shown = shown
+        self._clock = clock
+        self._outage: Outage | None = None
+        self._again_at = 0.0
+        self._trying = False
+
+    def check(self) -> None:
+        """`StorageUnavailable` while it is down and it is not time to try it again."""
+        if self._outage is not None and (self._trying or self._clock.monotonic() < self._again_at):
+            raise self.refusal(self._outage)
+
+    @contextmanager
+    def use(self) -> Iterator[None]:
+        """Around each use, behind `check`: while the database is down, the one within is the one who tries it."""
+        self.check()
+        mine = self._trying = self._outage is not None
+        try:
+            yield
+        finally:
+            if mine:
+                self._trying = False
+
+    def heal(self) -> None:
+        """The database has answered."""
+        if self._outage is not None:
+            log.info("%s is there again", self._shown)
+        self._outage = None
+
+    def blow(self, outage: Outage, *, kept: bool | None = False) -> StorageUnavailable:
+        """It has not, for this reason; the error to raise. `kept` None: what was written may have been kept."""
+        if outage.down:
+            if self._outage is None:
+                log.warning("%s %s", self._shown, outage.text)
+            self._outage = outage
+            self._again_at = self._clock.monotonic() + PAUSE
+        return self.refusal(outage, kept=kept)
+
+    def refusal(self, outage: Outage, *, kept: bool | None = False) -> StorageUnavailable:
+        rest = "Nothing was changed." if kept is False else "What was to be kept may have been kept, or not."
+        return StorageUnavailable(f"{self._shown} {outage.text}. {rest}", retry_after=RETRY_AFTER)

@@ -1,0 +1,159 @@
+"""Changes of many turns in one transaction: what each asks for is decided in their order, and all of it is written
+together.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Literal, assert_never
+
+from msgspec import Struct, structs
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from parlance.core.errors import AlreadyExists, AssistantNotFound, ParlanceError
+from parlance.core.ids import TurnId
+from parlance.core.stores import Reach
+from parlance.core.stores.chats import Chat, NewChat
+from parlance.core.stores.turns import Accepted, Ending, NewTurn, Piece, TurnRecord
+from parlance.store.acceptance import begun_turn, check_policy, check_repeated, is_open, turn_not_found
+from parlance.store.chats import chat_not_found
+from parlance.store.closing import interrupted_ending
+from parlance.store.gains import Gains
+from parlance.store.known import Known, KnownChat, KnownKey, name_of
+from parlance.store.rows import subtenant_not_found
+
+
+class Pieces(Struct, frozen=True):
+    pieces: Sequence[Piece]
+
+
+class Change(Struct, frozen=True):
+    turn: TurnId
+    state: Literal["running", "waiting"]
+
+
+class Disowned(Struct, frozen=True):
+    """A turn that may have been accepted, and nobody was told so: nobody will ever run it."""
+
+    new: NewTurn
+
+
+Ask = NewTurn | Pieces | Ending | Change | Disowned
+Told = Accepted | TurnRecord | None
+"""What comes of an ask: a turn's acceptance, its end, or nothing to tell."""
+
+
+async def write_group(connection: AsyncConnection, asks: Sequence[Ask]) -> tuple[list[Told | Exception], set[str]]:
+    """What came of each ask, in their order, once the transaction is committed; and which turns and chats changed.
+
+    An ask that can't be done is told its error, and the others are done nonetheless.
+    """
+    known, gains = Known(), Gains()
+    accepts = [ask for ask in asks if isinstance(ask, NewTurn)]
+    if accepts:
+        await known.read_for(connection, accepts)
+    begun = {new.id for new in accepts}
+    changed = {turn for ask in asks for turn in _turns_of(ask)} - begun
+    if changed:
+        await known.lock(connection, changed)
+    told = [_decide(ask, known, gains) for ask in asks]
+    await gains.write(connection)
+    return told, gains.rung
+
+
+def _turns_of(ask: Ask) -> tuple[TurnId, ...]:
+    match ask:
+        case NewTurn():
+            return ()
+        case Pieces(pieces=pieces):
+            return tuple(piece.turn for piece in pieces)
+        case Ending(piece=piece):
+            return (piece.turn,)
+        case Change(turn=turn):
+            return (turn,)
+        case Disowned(new=new):
+            return (new.id,)
+        case _:
+            assert_never(ask)
+
+
+def _decide(ask: Ask, known: Known, gains: Gains) -> Told | Exception:
+    try:
+        match ask:
+            case NewTurn():
+                return _accept(ask, known, gains)
+            case Ending():
+                return _end(ask, known, gains)
+            case Pieces(pieces=pieces):
+                _keep(pieces, known, gains)
+            case Change(turn=turn, state=state):
+                _change(turn, state, known, gains)
+            case Disowned(new=new):
+                _disown(new, known, gains)
+            case _:
+                assert_never(ask)
+    except (ParlanceError, RuntimeError) as error:
+        return error
+    return None
+
+
+def _accept(new: NewTurn, known: Known, gains: Gains) -> Accepted:
+    before = None if new.key is None else known.keys.get(name_of(new.key))
+    if before is not None:
+        check_repeated(new, before.fingerprint)
+        turn = known.turns.get(before.turn.id, before.turn)
+        return Accepted(turn, known.chats[turn.chat].chat, repeated=True)
+    found = known.chats.get(new.chat) if new.new_chat is None else _made(new.new_chat, new.reach, known)
+    if found is None or new.reach not in (None, found.chat.subtenant_id):
+        raise chat_not_found(new.chat)
+    ahead = known.open_in(new.chat)
+    check_policy(new, ahead)
+    found.turns += 1
+    turn = begun_turn(new, found.chat.subtenant_id, found.turns, waits=bool(ahead))
+    if new.new_chat is not None:
+        known.chats[new.chat] = found
+        gains.add_chat(found.chat)
+    known.turns[turn.id] = turn
+    if new.key is not None:
+        known.keys[name_of(new.key)] = KnownKey(new.key.fingerprint, turn)
+    gains.begin(turn, new)
+    return Accepted(turn, found.chat, ahead)
+
+
+def _made(chat: NewChat, reach: Reach, known: Known) -> KnownChat:
+    if chat.subtenant_id not in known.subtenants or reach not in (None, chat.subtenant_id):
+        raise subtenant_not_found(chat.subtenant_id)
+    chosen = chat.assistant_id
+    if chosen is not None and known.assistants.get(chosen, "") not in (None, chat.subtenant_id):
+        raise AssistantNotFound(f"There is no assistant {chosen!r}.")
+    if chat.id in known.chats:
+        raise AlreadyExists(f"There is a chat {chat.id!r} already.")
+    now = datetime.now(UTC)
+    return KnownChat(Chat(**structs.asdict(chat), created_at=now, updated_at=now), 0)
+
+
+def _keep(pieces: Sequence[Piece], known: Known, gains: Gains) -> None:
+    for piece in pieces:
+        turn = known.turns.get(piece.turn)
+        if turn is not None and is_open(turn.state) and turn.epoch == piece.epoch:
+            known.turns[turn.id] = gains.keep(turn, piece)
+
+
+def _end(ending: Ending, known: Known, gains: Gains) -> TurnRecord:
+    turn = known.turns.get(ending.piece.turn)
+    if turn is None:
+        raise turn_not_found(ending.piece.turn)
+    if is_open(turn.state):
+        turn = known.turns[turn.id] = gains.end(turn, ending)
+    return turn
+
+
+def _change(id: TurnId, state: Literal["running", "waiting"], known: Known, gains: Gains) -> None:
+    turn = known.turns.get(id)
+    if turn is not None and is_open(turn.state):
+        known.turns[id] = gains.change(structs.replace(turn, state=state))
+
+
+def _disown(new: NewTurn, known: Known, gains: Gains) -> None:
+    turn = known.turns.get(new.id)
+    if turn is not None and is_open(turn.state) and turn.head == 1:
+        known.turns[turn.id] = gains.end(turn, interrupted_ending(turn, (new.started,)))

@@ -1,0 +1,70 @@
+"""The way to a database's connections: so many at a time, in the order in which they were asked for."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from parlance.core.errors import StorageUnavailable
+from parlance.store.circuit import Circuit
+from parlance.store.faults import CROWDED, outage_in
+
+PATIENCE = 0.9
+"""Seconds for one transaction, from its connection to its commit: who is refused must hear it within a second."""
+
+TURN = 10.0
+"""Seconds to wait for others' transactions, while the database works."""
+
+
+class Lane:
+    """`width` transactions at a time."""
+
+    def __init__(self, engine: AsyncEngine, circuit: Circuit, width: int, *, writes: bool) -> None:
+        self._engine = engine
+        self._writes = writes
+        self._circuit = circuit
+        self._free = asyncio.Semaphore(width)
+
+    @asynccontextmanager
+    async def transaction(self, within: float) -> AsyncIterator[AsyncConnection]:
+        """Commits at a clean end, and rolls back else. `StorageUnavailable` when the database can't be used, or takes
+        longer than `within` seconds.
+        """
+        self._circuit.check()
+        await self._turn()
+        try:
+            with self._circuit.use():
+                async with self._watched(within) as connection:
+                    yield connection
+        finally:
+            # Whoever waits is let in, and told at once if the database is down by now.
+            self._free.release()
+
+    async def _turn(self) -> None:
+        try:
+            async with asyncio.timeout(TURN):
+                await self._free.acquire()
+        except TimeoutError:
+            raise self._circuit.refusal(CROWDED) from None
+
+    @asynccontextmanager
+    async def _watched(self, within: float) -> AsyncIterator[AsyncConnection]:
+        """Knows an outage when it sees one, and tells the circuit."""
+        begun = committing = False
+        try:
+            async with asyncio.timeout(within), self._engine.connect() as connection, connection.begin():
+                begun = True
+                yield connection
+                committing = True
+        except StorageUnavailable:
+            raise
+        except Exception as error:
+            outage = outage_in(error)
+            if outage is not None and (self._writes or not outage.writing):
+                raise self._circuit.blow(outage, kept=None if committing and self._writes else False) from error
+            if begun:
+                self._circuit.heal()
+            raise
+        else:
+            self._circuit.heal()

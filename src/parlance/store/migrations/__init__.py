@@ -1,0 +1,1 @@
+"""How the tables became what they are, one revision after another. Run by `store.migrating`."""

@@ -1,0 +1,1 @@
+"""One revision in each file. What once was released is never changed."""

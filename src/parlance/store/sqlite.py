@@ -1,0 +1,146 @@
+"""SQLite as this service uses it: one connection writes and checkpoints, the others only read.
+
+Releases of SQLite before 3.51.3 can damage a database when one connection resets the write-ahead log while another
+checkpoints it (https://sqlite.org/wal.html#walresetbug): here no other connection ever does either.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+from aiosqlite import Connection, Cursor
+from sqlalchemy import Connection as SyncConnection
+from sqlalchemy import event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from parlance.store.tables.schema import SCHEMA
+
+OLDEST = (3, 35, 0)
+"""The first that answers a change with the rows it changed (RETURNING)."""
+
+SOUND = (3, 51, 3)
+"""The first that is free of the fault that is worked around here."""
+
+BUSY = 600
+"""Milliseconds to wait for another program's lock."""
+
+READERS = 4
+
+WRITER_PRAGMAS = (
+    "PRAGMA journal_mode=WAL",
+    # What was acknowledged must survive the loss of power, and not only of the process.
+    "PRAGMA synchronous=FULL",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA journal_size_limit=67108864",
+    "PRAGMA cache_size=-16384",
+    "PRAGMA temp_store=MEMORY",
+)
+READER_PRAGMAS = (
+    "PRAGMA query_only=ON",
+    "PRAGMA wal_autocheckpoint=0",
+    "PRAGMA cache_size=-8192",
+    "PRAGMA temp_store=MEMORY",
+)
+
+
+def sqlite_version() -> tuple[int, int, int]:
+    return sqlite3.sqlite_version_info
+
+
+class _Rows(Cursor):
+    """A cursor that is made, executed and read by one visit to its connection's thread, instead of four."""
+
+    def __init__(self, connection: "_Connection") -> None:
+        self._home = connection
+        self._rows: list[tuple[Any, ...]] = []
+        self.description_seen: Any = None
+        self.count = -1
+        self.last: int | None = None
+        self.size = 1
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def execute(self, sql: str, parameters: Any = ()) -> Self:
+        await self._home.visit(lambda connection: self._take(connection.execute(sql, parameters)))
+        return self
+
+    async def executemany(self, sql: str, parameters: Any) -> Self:
+        await self._home.visit(lambda connection: self._take(connection.executemany(sql, parameters)))
+        return self
+
+    def _take(self, cursor: sqlite3.Cursor) -> None:
+        self.description_seen, self._rows = cursor.description, cursor.fetchall()
+        self.count, self.last = cursor.rowcount, cursor.lastrowid
+        cursor.close()
+
+    async def fetchall(self) -> list[tuple[Any, ...]]:  # type: ignore[override]  # its own is of sqlite3.Row
+        rows, self._rows = self._rows, []
+        return rows
+
+    async def close(self) -> None:
+        self._rows = []
+
+    @property
+    def description(self) -> Any:
+        return self.description_seen
+
+    @property
+    def rowcount(self) -> int:
+        return self.count
+
+    @property
+    def lastrowid(self) -> int | None:
+        return self.last
+
+
+class _Connection(Connection):
+    def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
+        super().__init__(connector, iter_chunk_size=64)
+        self._thread.daemon = True
+
+    async def visit(self, act: Callable[[sqlite3.Connection], None]) -> None:
+        await self._execute(act, self._conn)  # type: ignore[no-untyped-call]  # it has no types of its own
+
+    def cursor(self) -> _Rows:  # type: ignore[override]  # its own is a coroutine as well as a context manager
+        return _Rows(self)
+
+
+def open_writer(file: Path) -> AsyncEngine:
+    """One connection, whose transactions hold the lock for writing from their beginning."""
+    return _open(file, WRITER_PRAGMAS, "BEGIN IMMEDIATE", connections=1)
+
+
+def open_readers(file: Path) -> AsyncEngine:
+    return _open(file, READER_PRAGMAS, "BEGIN", connections=READERS)
+
+
+def _open(file: Path, pragmas: Sequence[str], begin: str, *, connections: int) -> AsyncEngine:
+    def connect() -> sqlite3.Connection:
+        # Python begins no transactions by itself: SQLAlchemy says when.
+        connection = sqlite3.connect(file, timeout=BUSY / 1000, isolation_level=None, check_same_thread=False)
+        try:
+            for pragma in pragmas:
+                connection.execute(pragma).close()
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    engine = create_async_engine(
+        "sqlite+aiosqlite:///parlance.db",
+        connect_args={"async_creator_fn": lambda *_, **__: _Connection(connect)},
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        execution_options={"schema_translate_map": {SCHEMA: None}},
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: SyncConnection) -> None:
+        connection.exec_driver_sql(begin)
+
+    return engine

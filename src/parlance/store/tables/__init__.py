@@ -1,0 +1,1 @@
+"""One table in each file. `whole` has all of them."""

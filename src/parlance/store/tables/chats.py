@@ -1,0 +1,32 @@
+"""Chats. `turns` counts those that it ever had: the next one's position is one more."""
+
+from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, text
+
+from parlance.store.tables.schema import SCHEMA, Id, Json, identified, metadata, moment, numbered, of_subtenant
+
+ASSISTANT = ForeignKey(f"{SCHEMA}.assistants.id", ondelete="SET NULL")
+
+chats = Table(
+    "chats",
+    metadata,
+    numbered(),
+    identified(),
+    of_subtenant(),
+    Column("assistant_id", Id, ASSISTANT),
+    Column("title", Text),
+    Column("system_message", Text),
+    Column("enabled_functions", Json),
+    Column("enabled_mcp_tools", Json),
+    Column("turns", Integer, nullable=False, server_default=text("0")),
+    moment("created_at"),
+    moment("updated_at"),
+    Index(None, "subtenant_id", "seq"),
+)
+
+# Without it, deleting an assistant would look at every chat.
+Index(
+    None,
+    chats.c.assistant_id,
+    postgresql_where=chats.c.assistant_id.is_not(None),
+    sqlite_where=chats.c.assistant_id.is_not(None),
+)

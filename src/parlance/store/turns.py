@@ -1,0 +1,138 @@
+"""Stored turns in SQL. What is written goes through the `Writer`; here they are read."""
+
+from collections.abc import Sequence
+from typing import Final, Literal
+
+from sqlalchemy import bindparam, case, or_, select
+
+from parlance.core.ids import ChatId, Epoch, TurnId
+from parlance.core.messages import Message
+from parlance.core.stores import Page, Reach
+from parlance.core.stores.messages import StoredMessage
+from parlance.core.stores.turns import Accepted, Ending, KeptEvents, NewTurn, Piece, State, TurnRecord
+from parlance.core.transcript import answer_open_calls
+from parlance.store import message_rows, turn_rows
+from parlance.store.acceptance import check_turn, turn_not_found
+from parlance.store.chats import require_chat
+from parlance.store.checks import is_uuid
+from parlance.store.database import Database
+from parlance.store.group import Change
+from parlance.store.message_rows import decode_message
+from parlance.store.rows import within
+from parlance.store.tables.messages import messages
+from parlance.store.tables.pieces import pieces
+from parlance.store.tables.turns import turns
+from parlance.store.turn_rows import decode_events, decode_turn
+from parlance.store.writer import Writer
+
+
+class SqlTurns:
+    def __init__(self, database: Database, writer: Writer) -> None:
+        self._database = database
+        self._writer = writer
+
+    async def accept(self, new: NewTurn) -> Accepted:
+        check_turn(new)
+        return await self._writer.accept(new)
+
+    async def keep(self, pieces: Sequence[Piece]) -> None:
+        await self._writer.keep(pieces)
+
+    async def end(self, ending: Ending) -> TurnRecord:
+        return await self._writer.end(ending)
+
+    async def state(self, turn: TurnId, state: Literal["running", "waiting"]) -> None:
+        await self._writer.change(Change(turn, state))
+
+    async def find(self, turn: TurnId, reach: Reach) -> TurnRecord:
+        if not is_uuid(turn):
+            raise turn_not_found(turn)
+        async with self._database.reading() as connection:
+            row = (await connection.execute(_TURNS.where(turns.c.id == turn, *within(turns, reach)))).first()
+        if row is None:
+            raise turn_not_found(turn)
+        return decode_turn(row)
+
+    async def events(self, turn: TurnId, after: int = 0) -> KeptEvents:
+        if not is_uuid(turn):
+            raise turn_not_found(turn)
+        async with self._database.reading() as connection:
+            found = (await connection.execute(_TURNS.where(turns.c.id == turn))).first()
+            rows = (await connection.execute(_PIECES, {"of": turn, "after": after})).all()
+        if found is None:
+            raise turn_not_found(turn)
+        epochs: dict[Epoch, int] = {epoch: last for _, last, epoch, _, _ in rows}
+        kept = (
+            item
+            for first, _, _, lost, events in rows
+            if events is not None
+            for item in decode_events(first, lost, events)
+        )
+        return KeptEvents(
+            turn=decode_turn(found),
+            events=tuple(item for item in kept if item[0] > after),
+            lost=max((lost or 0 for _, _, _, lost, _ in rows), default=0),
+            epochs=tuple((last, epoch) for epoch, last in epochs.items()),
+        )
+
+    async def list(self, chat: ChatId, page: Page, reach: Reach, *, open_only: bool = False) -> tuple[TurnRecord, ...]:
+        wanted = _TURNS.where(turns.c.chat_id == chat).order_by(turns.c.position)
+        if open_only:
+            wanted = wanted.where(turns.c.ended_at.is_(None))
+        async with self._database.reading() as connection:
+            await require_chat(connection, chat, reach)
+            found = await connection.execute(wanted.offset(page.skip).limit(page.limit))
+            return tuple(map(decode_turn, found))
+
+    async def open_in(self, subtenant: str) -> tuple[TurnRecord, ...]:
+        wanted = _TURNS.where(turns.c.subtenant_id == subtenant, turns.c.ended_at.is_(None)).order_by(turns.c.seq)
+        async with self._database.reading() as connection:
+            return tuple(map(decode_turn, await connection.execute(wanted)))
+
+    async def ended_before(self, turn: TurnRecord) -> bool:
+        async with self._database.reading() as connection:
+            found = await connection.execute(_OPEN_BEFORE, {"chat": turn.chat, "position": turn.position})
+            return found.first() is None
+
+    async def history(self, turn: TurnRecord) -> tuple[Message, ...]:
+        place = {"chat": turn.chat, "position": turn.position}
+        async with self._database.reading() as connection:
+            # Nearly all turns have ended well: to fetch the others is much quicker than to join a turn to each message.
+            unlike = {row[0]: row[1] for row in await connection.execute(_NOT_WELL, place)}
+            rows = (await connection.execute(_SAID, place)).all()
+        said = [decode_message(row, unlike) for row in rows]
+        return answer_open_calls([one.message for one in said if _counts(one, unlike.get(one.turn_id))])
+
+
+def _counts(stored: StoredMessage, state: State | None) -> bool:
+    """Whether a message of a turn in that state is history; None: one that ended well."""
+    return state is None or (state == "failed" and stored.message.role == "user")
+
+
+_TURNS: Final = select(*turn_rows.COLUMNS)
+
+# What is not asked for is not read either: of a turn that is being followed that is nearly all.
+_PIECES: Final = (
+    select(
+        pieces.c.first,
+        pieces.c.last,
+        pieces.c.epoch,
+        pieces.c.lost,
+        case((pieces.c.last > bindparam("after"), pieces.c.events)).label("events"),
+    )
+    .where(pieces.c.turn_id == bindparam("of"))
+    .order_by(pieces.c.first)
+)
+_OPEN_BEFORE: Final = select(turns.c.seq).where(
+    turns.c.chat_id == bindparam("chat"), turns.c.position < bindparam("position"), turns.c.ended_at.is_(None)
+)
+_NOT_WELL: Final = select(turns.c.id, turns.c.state).where(
+    turns.c.chat_id == bindparam("chat"),
+    turns.c.position < bindparam("position"),
+    or_(turns.c.ended_at.is_(None), turns.c.state == "failed"),
+)
+_SAID: Final = (
+    select(*message_rows.COLUMNS)
+    .where(messages.c.chat_id == bindparam("chat"), messages.c.position < bindparam("position"))
+    .order_by(messages.c.position, messages.c.seq)
+)

@@ -1,0 +1,175 @@
+"""The one who writes turns in this process: what all of them ask for goes into one transaction after another."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+
+from parlance.core.errors import InternalError, ParlanceError, StorageUnavailable
+from parlance.core.stores.turns import Accepted, Ending, NewTurn, Piece, TurnRecord
+from parlance.store.bells import SqlBells
+from parlance.store.database import Database
+from parlance.store.group import Ask, Change, Disowned, Pieces, Told, write_group
+from parlance.store.prepared import is_conflict
+
+log = logging.getLogger(__name__)
+
+MOST = 64
+"""Asks in one transaction."""
+
+GATHERING = 0.001
+"""Seconds that a group waits for more, where the one before it had company: what comes alone never waits."""
+
+TRIES = 3
+"""For what another process did to the same rows at the same moment."""
+
+AGAIN = 0.5
+"""Seconds until what nobody waits for is tried again."""
+
+
+class _Waiting:
+    """An ask, and who waits for what comes of it. What was asked for is done whether or not they still wait, but for a
+    turn that nobody has begun to accept.
+    """
+
+    def __init__(self, ask: Ask) -> None:
+        self.ask = ask
+        self.told: asyncio.Future[Told] = asyncio.get_running_loop().create_future()
+
+    @property
+    def given_up(self) -> bool:
+        return self.told.cancelled() and isinstance(self.ask, NewTurn)
+
+    def tell(self, outcome: Told | Exception) -> None:
+        if self.told.done():
+            return
+        if isinstance(outcome, Exception):
+            self.told.set_exception(outcome)
+        else:
+            self.told.set_result(outcome)
+
+
+class Writer:
+    """Asks are done in the order they came, those of one turn as of all. What is told has been committed.
+
+    When the database can't be written, all who wait are told so at once: `StorageUnavailable`.
+    """
+
+    def __init__(self, database: Database, bells: SqlBells) -> None:
+        self._database = database
+        self._bells = bells
+        self._queue: list[_Waiting] = []
+        self._disowned: list[Disowned] = []
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def accept(self, new: NewTurn) -> Accepted:
+        told = await self._ask(new)
+        if not isinstance(told, Accepted):
+            raise InternalError
+        return told
+
+    async def keep(self, pieces: Sequence[Piece]) -> None:
+        await self._ask(Pieces(pieces))
+
+    async def end(self, ending: Ending) -> TurnRecord:
+        told = await self._ask(ending)
+        if not isinstance(told, TurnRecord):
+            raise InternalError
+        return told
+
+    async def change(self, change: Change) -> None:
+        await self._ask(change)
+
+    async def close(self) -> None:
+        """When all that was asked for is done. Nothing may be asked for any more."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            await self._task
+
+    async def _ask(self, ask: Ask) -> Told:
+        if self._closing:
+            raise StorageUnavailable("The server is stopping, and keeps nothing any more.")
+        waiting = _Waiting(ask)
+        self._queue.append(waiting)
+        self._wake.set()
+        if self._task is None:
+            self._task = asyncio.create_task(self._run(), name="writing turns")
+        return await waiting.told
+
+    async def _run(self) -> None:
+        company = False
+        while not (self._closing and not self._queue):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(AGAIN if self._disowned else None):
+                    await self._wake.wait()
+            if company and len(self._queue) < MOST and not self._closing:
+                await asyncio.sleep(GATHERING)
+            else:
+                # Those whom the same event woke ask before the group is closed.
+                await asyncio.sleep(0)
+            group = [waiting for waiting in self._queue[:MOST] if not waiting.given_up]
+            del self._queue[:MOST]
+            if not self._queue:
+                self._wake.clear()
+            company = len(group) + len(self._queue) > 1
+            if group or self._disowned:
+                await self._write(group)
+        if self._disowned:
+            await self._write([])
+
+    async def _write(self, group: Sequence[_Waiting]) -> None:
+        disowned, self._disowned = self._disowned, []
+        try:
+            outcomes = await self._commit([*disowned, *(waiting.ask for waiting in group)])
+        except StorageUnavailable as error:
+            self._disowned = disowned + [Disowned(one.ask) for one in group if isinstance(one.ask, NewTurn)]
+            waiting, self._queue = [*group, *self._queue], []
+            for one in waiting:
+                one.tell(StorageUnavailable(error.message, retry_after=error.retry_after))
+            return
+        for one, outcome in zip(group, outcomes[len(disowned) :], strict=True):
+            if one.given_up and isinstance(outcome, Accepted) and not outcome.repeated:
+                self._disowned.append(Disowned(_turn_of(one.ask)))
+            one.tell(outcome)
+
+    async def _commit(self, asks: Sequence[Ask]) -> Sequence[Told | Exception]:
+        """Together; one by one where one of them can't be done and takes the others with it."""
+        try:
+            return await self._transact(asks)
+        except StorageUnavailable:
+            raise
+        except Exception:
+            if len(asks) > 1:
+                return [(await self._alone(ask)) for ask in asks]
+            return [await self._alone(asks[0])]
+
+    async def _alone(self, ask: Ask) -> Told | Exception:
+        for _ in range(TRIES):
+            try:
+                return (await self._transact([ask]))[0]
+            except StorageUnavailable:
+                raise
+            except Exception as error:
+                if is_conflict(error):
+                    # Another process was first: with the same key, in the same chat, or by deleting what this is of.
+                    continue
+                log.exception("A change of a turn failed by a bug")
+                return error if isinstance(error, ParlanceError) else InternalError()
+        log.error("A change of a turn contradicts what is stored, again and again")
+        return InternalError()
+
+    async def _transact(self, asks: Sequence[Ask]) -> Sequence[Told | Exception]:
+        async with self._database.writing() as connection:
+            outcomes, rung = await write_group(connection, asks)
+            await self._bells.announce(connection, rung)
+        self._bells.announced(rung)
+        return outcomes
+
+
+def _turn_of(ask: Ask) -> NewTurn:
+    if not isinstance(ask, NewTurn):
+        raise InternalError
+    return ask

@@ -1,0 +1,37 @@
+"""A database of each kind, with empty tables, for tests that must hold on both."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from parlance.store.addresses import read_address
+from parlance.store.database import Database, open_database
+from parlance.store.tables.whole import metadata
+
+KINDS = ("sqlite", "postgresql")
+
+
+async def sqlite_with_tables(folder: Path) -> Database:
+    database = open_database(folder / "parlance.db")
+    async with database.writing(within=10) as connection:
+        await connection.run_sync(metadata.create_all)
+    return database
+
+
+@pytest.fixture(params=KINDS)
+def _database_place(request: pytest.FixtureRequest, tmp_path: Path) -> Path | str:
+    """A folder or an address. Servers can't be started by what runs on the event loop."""
+    return tmp_path if request.param == "sqlite" else str(request.getfixturevalue("postgres_with_tables"))
+
+
+@pytest.fixture
+async def sql_database(_database_place: Path | str) -> AsyncIterator[Database]:
+    """The same test, once on each kind."""
+    match _database_place:
+        case Path():
+            database = await sqlite_with_tables(_database_place)
+        case address:
+            database = open_database(read_address(address), connections=4)
+    yield database
+    await database.close()

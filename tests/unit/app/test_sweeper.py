@@ -1,0 +1,178 @@
+"""A process holds its lease, ends the turns of the dead in time, forgets what is old, and fails at none of it."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+
+import pytest
+
+from parlance.app.sweeper import LEASE, SWEPT, TIDIED, Ages, Sweeper, ages_of
+from parlance.config.settings import Settings
+from parlance.core.errors import StorageUnavailable
+from parlance.core.ids import OwnerId, TurnId
+from parlance.core.stores import Page, Reach
+from parlance.core.stores.model_calls import CallFilter, ModelCall, UsageTotal
+from tests.unit.routing.virtual_time import now, pass_by, run
+
+BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
+OWNER, DEAD = OwnerId("owner"), OwnerId("dead")
+AGES = Ages(deltas=100.0, idempotency_keys=200.0, model_calls=300.0)
+
+
+def never(_: str) -> bool:
+    return False
+
+
+def date() -> datetime:
+    return BEGUN + timedelta(seconds=now())
+
+
+class Stores:
+    """`Leases` and `ModelCalls` in virtual time. `fails` says of a call's name whether it fails now."""
+
+    def __init__(self, fails: Callable[[str], bool] = never) -> None:
+        self.fails = fails
+        self.until: dict[OwnerId, float] = {}
+        self.turns = {DEAD: TurnId("turn")}
+        self.ended: dict[TurnId, float] = {}
+        self.calls: list[tuple[str, float]] = []
+        self.befores: dict[str, datetime] = {}
+
+    def _call(self, name: str) -> None:
+        self.calls.append((name, now()))
+        if self.fails(name):
+            raise StorageUnavailable("The database is locked.")
+
+    def times(self, name: str) -> list[float]:
+        return [at for called, at in self.calls if called == name]
+
+    async def hold(self, owner: OwnerId, seconds: float) -> None:
+        self._call("hold")
+        self.until[owner] = now() + seconds
+
+    async def release(self, owner: OwnerId) -> None:
+        self._call("release")
+        del self.until[owner]
+
+    async def sweep(self) -> tuple[TurnId, ...]:
+        self._call("sweep")
+        dead = [owner for owner in self.turns if self.until.get(owner, 0.0) < now()]
+        swept = tuple(self.turns.pop(owner) for owner in dead)
+        self.ended |= dict.fromkeys(swept, now())
+        return swept
+
+    async def trim(self, before: datetime) -> int:
+        self._call("trim")
+        self.befores["trim"] = before
+        return 0
+
+    async def forget_keys(self, before: datetime) -> int:
+        self._call("forget_keys")
+        self.befores["forget_keys"] = before
+        return 0
+
+    async def forget(self, before: datetime) -> int:
+        self._call("forget")
+        self.befores["forget"] = before
+        return 0
+
+    async def add(self, calls: tuple[ModelCall, ...]) -> None:
+        raise NotImplementedError
+
+    async def list(self, wanted: CallFilter, page: Page, reach: Reach) -> tuple[ModelCall, ...]:
+        raise NotImplementedError
+
+    async def totals(self, wanted: CallFilter, reach: Reach) -> tuple[UsageTotal, ...]:
+        raise NotImplementedError
+
+
+def swept(stores: Stores, seconds: float, *, chance: float = 0.0) -> None:
+    """A process that lives for so long."""
+
+    async def live() -> None:
+        sweeper = Sweeper(OWNER, stores, stores, AGES, now=date, chance=lambda: chance)
+        await sweeper.begin()
+        assert "hold" in dict(stores.calls)
+        await pass_by(seconds)
+        await sweeper.close()
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    run(live())
+
+
+@pytest.mark.requirement("upkeep:lease")
+@pytest.mark.parametrize("chance", [0.0, 0.5, 0.99])
+def test_the_lease_is_held_without_a_gap_and_given_back_at_the_end(chance: float) -> None:
+    stores = Stores()
+    swept(stores, 600.0, chance=chance)
+    held = stores.times("hold")
+    assert max(later - earlier for earlier, later in pairwise(held)) <= LEASE / 3
+    assert stores.until == {}
+    assert stores.calls[-1][0] == "release"
+
+
+def test_one_renewal_that_fails_does_not_cost_the_lease() -> None:
+    stores = Stores(lambda name: name == "hold" and 10 < now() < 16)
+    swept(stores, 60.0)
+    held = [at for at in stores.times("hold") if not 10 < at < 16]
+    assert max(later - earlier for earlier, later in pairwise(held)) < LEASE
+
+
+@pytest.mark.requirement("upkeep:dead")
+@pytest.mark.parametrize("died", [0.0, 3.0, 7.5, 9.99])
+def test_the_turns_of_the_dead_end_within_thirty_seconds(died: float) -> None:
+    stores = Stores()
+    stores.until[DEAD] = died + LEASE
+    swept(stores, 60.0)
+    assert stores.ended[TurnId("turn")] <= died + 30
+
+
+def test_those_who_died_long_ago_are_swept_at_the_start() -> None:
+    stores = Stores()
+    stores.until[DEAD] = -100.0
+    swept(stores, 1.0)
+    assert stores.ended == {TurnId("turn"): 0.0}
+
+
+@pytest.mark.requirement("upkeep:retention")
+def test_what_is_older_than_its_age_is_forgotten_every_minute() -> None:
+    stores = Stores()
+    swept(stores, 3_600.0)
+    for name, age in (("trim", 100), ("forget_keys", 200), ("forget", 300)):
+        assert len(stores.times(name)) == 3_600 / TIDIED + 1
+        assert stores.befores[name] == BEGUN + timedelta(seconds=stores.times(name)[-1] - age)
+
+
+def test_what_fails_is_said_once_tried_again_and_costs_nothing_else(capsys: pytest.CaptureFixture[str]) -> None:
+    stores = Stores(lambda name: name == "trim" and now() < 600)
+    swept(stores, 1_200.0)
+    assert len(stores.times("trim")) == len(stores.times("forget")) == 1_200 / TIDIED + 1
+    said = [line for line in capsys.readouterr().out.splitlines() if "trimming" in line]
+    assert ["failed" in line for line in said] == [True, False]
+
+
+@pytest.mark.requirement("upkeep:recovery")
+def test_with_its_database_away_a_process_goes_on_and_recovers() -> None:
+    stores = Stores(lambda _: now() < 300)
+    stores.until[DEAD] = 0.0
+    swept(stores, 330.0)
+    assert 300 <= stores.ended[TurnId("turn")] <= 300 + SWEPT
+
+
+def test_a_lease_that_can_not_be_given_back_holds_up_no_stop() -> None:
+    stores = Stores(lambda name: name == "release")
+    swept(stores, 10.0)
+    assert OWNER in stores.until
+
+
+def test_processes_do_not_come_all_at_once() -> None:
+    early, late = Stores(), Stores()
+    swept(early, 600.0, chance=0.9)
+    swept(late, 600.0, chance=0.1)
+    assert set(early.times("trim")) & set(late.times("trim")) == {0.0}
+
+
+def test_the_ages_are_the_operators() -> None:
+    ages = ages_of(Settings())
+    assert (ages.deltas, ages.idempotency_keys, ages.model_calls) == (86_400, 86_400, 30 * 86_400)

@@ -1,0 +1,425 @@
+"""Messages of the REST service: sent, and answered whole, as a stream, or later."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from parlance.core.errors import HostFailed, HostRateLimited, TruncatedAnswer
+from parlance.core.ids import new_chat_id
+from parlance.testing.models import FunctionTool
+from parlance.testing.provider import Act, ScriptedProvider, answering, calling
+from tests.unit.doors.rest.rest_house import (
+    Event,
+    Json,
+    RestHouse,
+    done,
+    events_of,
+    open_rest,
+    problem_of,
+    text_of,
+)
+
+STOCK = {"type": "function", "function": {"name": "stock", "parameters": {"type": "object", "properties": {}}}}
+
+
+@asynccontextmanager
+async def open_chat(
+    *answers: Sequence[Act], tools: Sequence[FunctionTool] = ()
+) -> AsyncIterator[tuple[RestHouse, httpx.AsyncClient, str]]:
+    """A server, its client, and the path of a chat."""
+    async with open_rest(*tools, provider=ScriptedProvider(*answers)) as house, house.client() as client:
+        chat = done(await client.post("/subtenants/ann/chats", json={"title": "One"}))
+        yield house, client, f"/chats/{chat['id']}"
+
+
+async def stream(client: httpx.AsyncClient, path: str, **options: Json) -> list[Event]:
+    answer = await client.request(options.pop("method", "GET"), path, **options)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "text/event-stream; charset=utf-8"
+    return events_of(answer.text)
+
+
+@pytest.mark.requirement("rest:send")
+async def test_a_message_is_answered_and_both_are_kept() -> None:
+    async with open_chat() as (_, client, chat):
+        sent = done(await client.post(f"{chat}/messages", json={"content": "Hi", "include_memories": False}))
+        assert (sent["message"]["content"], sent["message"]["role"], sent["status"]) == (
+            "Hello there!",
+            "assistant",
+            "completed",
+        )
+        assert {"prompt_tokens", "completion_tokens", "total_tokens"} <= set(sent["usage"])
+        listed = done(await client.get(f"{chat}/messages"))
+        assert [(one["role"], one["content"], one["status"]) for one in listed] == [
+            ("user", "Hi", "completed"),
+            ("assistant", "Hello there!", "completed"),
+        ]
+        assert listed[1] == sent["message"]
+        assert done(await client.get(chat))["messages"] == listed
+        assert done(await client.get(f"{chat}/messages", params={"skip": 1})) == listed[1:]
+        assert (listed[1]["model"], listed[1]["provider"]) == ("scripted-model", "scripted")
+
+
+@pytest.mark.requirement("rest:send:async")
+@pytest.mark.parametrize("prefer", ["respond-async", "wait=5, Respond-Async; x=1"])
+async def test_who_prefers_so_is_answered_at_once(prefer: str) -> None:
+    go_on = asyncio.Event()
+    async with open_chat([go_on, *answering("Later")]) as (_, client, chat):
+        accepted = await client.post(f"{chat}/messages", json={"content": "Hi"}, headers={"prefer": prefer})
+        turn = done(accepted, 202)
+        assert accepted.headers["location"] == f"/api/v1/turns/{turn['id']}"
+        assert accepted.headers["preference-applied"] == "respond-async"
+        assert turn["status"] in ("queued", "running")
+        go_on.set()
+        events = await stream(client, f"/turns/{turn['id']}/events")
+        assert text_of(events) == "Later"
+        found = done(await client.get(f"/turns/{turn['id']}"))
+        assert (found["status"], found["message"]["content"], found["finish_reason"]) == ("completed", "Later", "stop")
+
+
+@pytest.mark.requirement("rest:stream")
+async def test_a_stream_has_text_unnamed_all_else_named_and_an_end() -> None:
+    async with open_chat() as (_, client, chat):
+        events = await stream(client, f"{chat}/messages/stream", method="POST", json={"content": "Hi"})
+        assert [event.name for event in events] == ["start", "", "", "", "step", "end", ""]
+        assert events[-1].raw == "[DONE]"
+        assert text_of(events) == "Hello there!"
+        assert (events[0]["chat_id"], events[0]["content"]) == (chat.removeprefix("/chats/"), "Hi")
+        numbers = [int((event.id or "-").rpartition("-")[2]) for event in events]
+        assert numbers == sorted(numbers)
+        kept = done(await client.get(f"{chat}/messages"))[1]
+        assert kept["id"] == events[4]["message_id"]
+
+
+@pytest.mark.requirement("rest:resume")
+async def test_behind_any_event_a_resume_gives_exactly_the_rest() -> None:
+    async with open_chat() as (_, client, chat):
+        body, keyed = {"content": "Hi"}, {"idempotency-key": "one"}
+        whole = await stream(client, f"{chat}/messages/stream", method="POST", json=body, headers=keyed)
+        turn = whole[0]["turn_id"]
+        told = [(event.id, event.name, event.raw) for event in whole]
+        for seen, event in enumerate(whole[:-1], 1):
+            after = event.id or ""
+            # Behind the ending only the terminator is left, which bears the same cursor.
+            rest = told[seen:]
+            assert [(e.id, e.name, e.raw) for e in await stream(client, f"/turns/{turn}/events?after={after}")] == rest
+            again = await stream(client, f"/turns/{turn}/events", headers={"last-event-id": after})
+            assert [(e.id, e.name, e.raw) for e in again] == rest
+            headers = {**keyed, "last-event-id": after}
+            again = await stream(client, f"{chat}/messages/stream", method="POST", json=body, headers=headers)
+            assert [(e.id, e.name, e.raw) for e in again] == rest
+
+
+@pytest.mark.requirement("rest:resume:cursor_expired")
+async def test_a_cursor_that_can_not_be_served_is_410_with_a_snapshot() -> None:
+    async with open_chat() as (_, client, chat):
+        sent = done(await client.post(f"{chat}/messages", json={"content": "Hi"}))
+        for path in (f"/turns/{sent['turn_id']}/events", f"{chat}/events"):
+            problem = problem_of(await client.get(path, params={"after": "elsewhere-3"}), 410, "cursor_expired")
+            assert problem["snapshot"] == {"parts": [{"kind": "text", "text": "Hello there!"}], "status": "completed"}
+            assert problem["turn_id"] == sent["turn_id"]
+            found = done(await client.get(f"/turns/{sent['turn_id']}"))
+            assert problem["cursor"] == found["cursor"]
+
+
+@pytest.mark.requirement("rest:idempotency:sends")
+async def test_the_same_send_twice_is_one_turn() -> None:
+    async with open_chat() as (house, client, chat):
+        keyed = {"idempotency-key": '"one"'}
+        first = await client.post(f"{chat}/messages", json={"content": "Hi"}, headers=keyed)
+        second = await client.post(f"{chat}/messages", json={"content": "Hi"}, headers=keyed)
+        assert done(first) == done(second)
+        assert ("idempotent-replayed" in first.headers, second.headers["idempotent-replayed"]) == (False, "true")
+        other = await client.post(f"{chat}/messages", json={"content": "Ho"}, headers=keyed)
+        problem_of(other, 422, "idempotency_key_reused")
+        for bad in ("", "k" * 256):
+            refused = await client.post(f"{chat}/messages", json={"content": "Hi"}, headers={"idempotency-key": bad})
+            problem_of(refused, 400, "idempotency_key_invalid")
+        assert len(done(await client.get(f"{chat}/messages"))) == 2
+        assert isinstance(house.provider, ScriptedProvider)
+        assert house.provider.opened == 1
+
+
+@pytest.mark.requirement("rest:idempotency")
+async def test_any_mutating_call_is_carried_out_once_for_its_key() -> None:
+    async with open_rest() as house, house.client() as client:
+        calls = [
+            ("POST", "/subtenants", {"name": "a"}, {"name": "b"}),
+            ("POST", "/subtenants/ann/chats", {"title": "a"}, {"title": "b"}),
+            ("POST", "/subtenants/ann/memories", {"key": "k", "value": 1}, {"key": "k", "value": 2}),
+            ("PUT", "/subtenants/ann/memories/k", {"value": 2}, {"value": 3}),
+            ("DELETE", "/subtenants/ann/memories/k", None, None),
+            ("POST", "/assistants", {"name": "a"}, {"name": "b"}),
+            ("DELETE", "/subtenants/bob", None, None),
+        ]
+        for method, path, body, other in calls:
+            keyed = {"idempotency-key": f"{method} {path}"}
+            first = await client.request(method, path, json=body, headers=keyed)
+            second = await client.request(method, path, json=body, headers=keyed)
+            assert done(first) == done(second)
+            assert second.headers["idempotent-replayed"] == "true"
+            if other is not None:
+                refused = await client.request(method, path, json=other, headers=keyed)
+                problem_of(refused, 422, "idempotency_key_reused")
+        assert len(done(await client.get("/subtenants/ann/chats"))) == 1
+        keyed = {"idempotency-key": "again"}
+        missing = await client.put("/subtenants/carl", json={}, headers=keyed)
+        problem_of(missing, 404, "subtenant_not_found")
+        done(await client.post("/subtenants", json={"id": "carl"}))
+        done(await client.put("/subtenants/carl", json={}, headers=keyed))
+
+
+@pytest.mark.requirement("rest:idempotency:in_flight")
+async def test_a_key_in_flight_is_409_with_a_time_to_come_back() -> None:
+    async with open_rest() as house, house.client() as client:
+        begun, go_on = asyncio.Event(), asyncio.Event()
+        create = house.stores.chats.create
+
+        async def slow(*given: Json) -> Json:
+            begun.set()
+            await go_on.wait()
+            return await create(*given)
+
+        house.stores.chats.create = slow  # type: ignore[method-assign] # the test holds it up
+        keyed = {"idempotency-key": "one"}
+        first = asyncio.create_task(client.post("/subtenants/ann/chats", json={}, headers=keyed))
+        await begun.wait()
+        refused = await client.post("/subtenants/ann/chats", json={}, headers=keyed)
+        problem_of(refused, 409, "request_in_flight")
+        assert refused.headers["retry-after"] == "1"
+        go_on.set()
+        made = done(await first)
+        assert done(await client.post("/subtenants/ann/chats", json={}, headers=keyed)) == made
+
+
+FAILURES = {
+    "failed": (HostFailed("It broke.", host="lab"), 502, "upstream_failed"),
+    "limited": (HostRateLimited("Too fast.", host="lab", retry_after=7), 429, "upstream_rate_limited"),
+    "cut": (TruncatedAnswer("It was cut.", host="lab"), 502, "upstream_truncated"),
+}
+
+
+@pytest.mark.requirement("rest:send:failed")
+@pytest.mark.parametrize("name", FAILURES)
+async def test_an_answer_that_is_not_whole_is_a_problem(name: str) -> None:
+    error, status, code = FAILURES[name]
+    async with open_chat([*answering("Half")[:2], error]) as (_, client, chat):
+        answer = await client.post(f"{chat}/messages", json={"content": "Hi"})
+        problem = problem_of(answer, status, code)
+        assert problem["turn_id"]
+        assert ("snapshot" in problem) == (name == "cut")
+        assert answer.headers.get("retry-after") == ("7" if name == "limited" else None)
+        events = await stream(client, f"/turns/{problem['turn_id']}/events")
+        assert [event.name for event in events[-2:]] == ["error", ""]
+        assert (events[-2]["code"], events[-1].raw) == (code, "[DONE]")
+        assert done(await client.get(f"/turns/{problem['turn_id']}"))["error"]["code"] == code
+
+
+@pytest.mark.requirement("rest:cancel")
+async def test_a_cancel_ends_the_turn_and_keeps_what_was_shown() -> None:
+    async with open_chat([*answering("Half")[:2], asyncio.Event()]) as (house, client, chat):
+        turn = done(
+            await client.post(f"{chat}/messages", json={"content": "Hi"}, headers={"prefer": "respond-async"}), 202
+        )
+        async with client.stream("GET", f"/turns/{turn['id']}/events") as told:
+            async for line in told.aiter_lines():
+                if "Half" in line:
+                    break
+        cancelled = done(await client.post(f"/turns/{turn['id']}/cancel"))
+        assert (cancelled["status"], cancelled["message"]["content"]) == ("cancelled", "Half")
+        assert done(await client.post(f"/turns/{turn['id']}/cancel")) == cancelled
+        assert done(await client.get(f"{chat}/messages"))[1]["content"] == "Half"
+        assert isinstance(house.provider, ScriptedProvider)
+        assert house.provider.closed == 1
+
+
+@pytest.mark.requirement("rest:tools")
+async def test_a_callers_tool_is_answered_by_tool_results() -> None:
+    async with open_chat(calling(("stock", "{}")), answering("Twelve")) as (_, client, chat):
+        waiting = done(await client.post(f"{chat}/messages", json={"content": "Stock?", "tools": [STOCK]}))
+        assert waiting["status"] == "waiting"
+        assert waiting["message"]["tool_calls"] == [
+            {"id": "call_0", "type": "function", "function": {"name": "stock", "arguments": "{}"}}
+        ]
+        results = f"/turns/{waiting['turn_id']}/tool_results"
+        foreign = {"results": [{"tool_call_id": "c9", "result": 1}]}
+        problem_of(await client.post(results, json=foreign), 409, "call_not_waiting")
+        given = {"results": [{"tool_call_id": "call_0", "result": {"pieces": 12}}]}
+        assert done(await client.post(results, json=given))["id"] == waiting["turn_id"]
+        problem_of(await client.post(results, json=given), 409, "call_not_waiting")
+        events = await stream(client, f"/turns/{waiting['turn_id']}/events")
+        assert text_of(events) == "Twelve"
+        rows = done(await client.get(f"{chat}/messages"))
+        assert [row["role"] for row in rows] == ["user", "assistant", "tool", "assistant"]
+        assert (rows[2]["tool_call_id"], rows[2]["name"], json.loads(rows[2]["content"])) == (
+            "call_0",
+            "stock",
+            {"pieces": 12},
+        )
+
+
+@pytest.mark.requirement("rest:tools:message")
+async def test_a_callers_tool_is_answered_by_a_message_of_that_role() -> None:
+    async with open_chat(calling(("stock", "{}")), answering("Twelve")) as (_, client, chat):
+        legacy = {"content": "Stock?", "functions": [STOCK["function"]]}
+        assert done(await client.post(f"{chat}/messages", json=legacy))["status"] == "waiting"
+        result = {"role": "tool", "tool_call_id": "call_0", "content": "12"}
+        sent = done(await client.post(f"{chat}/messages", json=result))
+        assert (sent["status"], sent["message"]["content"]) == ("completed", "Twelve")
+        problem_of(await client.post(f"{chat}/messages", json=result), 409, "call_not_waiting")
+        problem_of(await client.post(f"{chat}/messages", json={"role": "tool", "content": "1"}), 422, "invalid_request")
+
+
+@pytest.mark.requirement("rest:tools:superseded")
+async def test_a_new_user_message_ends_the_wait() -> None:
+    async with open_chat(calling(("stock", "{}")), answering("Fine")) as (_, client, chat):
+        waiting = done(await client.post(f"{chat}/messages", json={"content": "Stock?", "tools": [STOCK]}))
+        assert (
+            done(await client.post(f"{chat}/messages", json={"content": "Never mind"}))["message"]["content"] == "Fine"
+        )
+        assert done(await client.get(f"/turns/{waiting['turn_id']}"))["status"] == "incomplete"
+
+
+@pytest.mark.requirement("rest:tools:selection")
+async def test_the_servers_tools_are_chosen_by_the_request() -> None:
+    async def seen(_: Json) -> str:
+        return "seen"
+
+    tools = (FunctionTool("look", seen), FunctionTool("dig", seen))
+    async with open_chat(tools=tools) as (house, client, chat):
+        for body in ({}, {"enabled_functions": ["dig"]}, {"enabled_functions": []}, {"disabled_functions": ["all"]}):
+            done(await client.post(f"{chat}/messages", json={"content": "Hi", **body}))
+        assert isinstance(house.provider, ScriptedProvider)
+        offered = [{tool.name for tool in request.tools} for request in house.provider.requests]
+        assert offered == [{"look", "dig"}, {"dig"}, set(), set()]
+
+
+@pytest.mark.requirement("rest:send:memories")
+async def test_memories_are_given_to_the_model_when_asked_for() -> None:
+    async with open_chat() as (house, client, chat):
+        done(await client.post("/subtenants/ann/memories", json={"key": "city", "value": "Oslo"}))
+        for include in (False, True):
+            done(await client.post(f"{chat}/messages", json={"content": "Hi", "include_memories": include}))
+        assert isinstance(house.provider, ScriptedProvider)
+        said = ["".join(m.text for m in request.messages if m.role == "system") for request in house.provider.requests]
+        assert ["Oslo" in text for text in said] == [False, True]
+
+
+@pytest.mark.requirement("rest:bad_input:sends")
+async def test_a_bad_send_is_refused_before_anything_is_kept() -> None:
+    async with open_chat() as (_, client, chat):
+        for body in ({}, {"content": ""}, {"content": "a\0b"}, {"content": 5}, {"content": "x", "tools": [{}]}):
+            for path in (f"{chat}/messages", f"{chat}/messages/stream"):
+                problem_of(await client.post(path, json=body), 422, "invalid_request")
+        problem_of(
+            await client.post(f"{chat}/messages", json={"content": "x", "model": "none"}), 404, "model_not_found"
+        )
+        nowhere = {"content": "x", "provider_name": "nobody"}
+        problem_of(await client.post(f"{chat}/messages", json=nowhere), 404, "model_not_found")
+        done(await client.post(f"{chat}/messages", json={"content": "x", "provider_name": "scripted"}))
+        assert len(done(await client.get(f"{chat}/messages"))) == 2
+        problem_of(await client.post(f"/chats/{new_chat_id()}/messages", json={"content": "x"}), 404, "chat_not_found")
+
+
+@pytest.mark.requirement("rest:delete:running")
+async def test_a_chat_that_is_deleted_while_it_streams_ends_its_turn_first() -> None:
+    async with open_chat([*answering("Half")[:2], asyncio.Event()]) as (house, client, chat):
+        async with client.stream("POST", f"{chat}/messages/stream", json={"content": "Hi"}) as told:
+            lines = told.aiter_lines()
+            async for line in lines:
+                if "Half" in line:
+                    break
+            assert done(await client.delete(chat))["message"]
+            rest = [line async for line in lines]
+        assert "data: [DONE]" in rest
+        problem_of(await client.get(chat), 404, "chat_not_found")
+        assert house.engine.running == 0
+
+
+@pytest.mark.requirement("rest:disconnect")
+async def test_a_turn_goes_on_when_its_client_leaves() -> None:
+    go_on = asyncio.Event()
+    async with open_chat([*answering("One ", "two")[:2], go_on, *answering("One ", "two")[2:]]) as (_, client, chat):
+        async with client.stream("POST", f"{chat}/messages/stream", json={"content": "Hi"}) as told:
+            async for line in told.aiter_lines():
+                if line.startswith("data:") and "turn_id" in line:
+                    turn = json.loads(line.removeprefix("data: "))["turn_id"]
+                    break
+        go_on.set()
+        assert text_of(await stream(client, f"/turns/{turn}/events")) == "One two"
+
+
+@pytest.mark.requirement("rest:llm")
+@pytest.mark.parametrize("place", ["/llm", "/subtenants/ann/llm"])
+async def test_a_model_is_asked_directly(place: str) -> None:
+    async with open_rest() as house, house.client() as client:
+        body = {
+            "messages": [
+                {"role": "system", "content": "Be kind."},
+                {"role": "user", "content": [{"type": "text", "text": "Hi"}]},
+            ],
+            "temperature": 0.5,
+            "max_tokens": 9,
+        }
+        told = done(await client.post(f"{place}/complete", json=body))
+        assert (told["content"], told["role"], told["tool_calls"]) == ("Hello there!", "assistant", None)
+        assert (told["model"], told["provider"], told["finish_reason"]) == ("scripted-model", "scripted", "stop")
+        events = await stream(client, f"{place}/stream", method="POST", json=body)
+        assert text_of(events) == "Hello there!"
+        assert (events[-1].raw, {event.id for event in events}) == ("[DONE]", {None})
+        assert isinstance(house.provider, ScriptedProvider)
+        asked = house.provider.requests[0]
+        assert (asked.max_output, asked.sampling.temperature, [m.role for m in asked.messages]) == (
+            9,
+            0.5,
+            ["system", "user"],
+        )
+
+
+@pytest.mark.requirement("rest:llm:tools")
+async def test_a_direct_answer_ends_with_the_callers_calls() -> None:
+    async with open_rest(provider=ScriptedProvider(calling(("stock", "{}")))) as house, house.client() as client:
+        body = {"messages": [{"role": "user", "content": "Stock?"}], "tools": [STOCK], "tool_choice": "auto"}
+        told = done(await client.post("/llm/complete", json=body))
+        assert (told["finish_reason"], told["tool_calls"][0]["function"]["name"]) == ("tool_calls", "stock")
+        events = await stream(client, "/llm/stream", method="POST", json=body)
+        assert [event.name for event in events] == ["start", "step", "tool_call", "end", ""]
+        assert (events[-2]["status"], events[-2]["finish_reason"]) == ("completed", "tool_calls")
+        await house.quiet()
+
+
+@pytest.mark.requirement("rest:llm:disconnect")
+async def test_a_direct_answer_is_cancelled_when_its_client_leaves() -> None:
+    provider = ScriptedProvider([*answering("Half")[:2], asyncio.Event()])
+    async with open_rest(provider=provider) as house, house.client() as client:
+        body = {"messages": [{"role": "user", "content": "Hi"}]}
+        async with client.stream("POST", "/llm/stream", json=body) as told:
+            async for line in told.aiter_lines():
+                if "Half" in line:
+                    break
+        await house.quiet()
+        assert provider.closed == 1
+
+
+@pytest.mark.requirement("rest:llm:bad_input")
+async def test_bad_messages_are_422_and_a_failing_host_a_problem() -> None:
+    provider = ScriptedProvider([HostFailed("It broke.", host="lab")])
+    async with open_rest(provider=provider) as house, house.client() as client:
+        orphan = [{"role": "tool", "tool_call_id": "x", "content": "1"}]
+        for messages in (
+            [],
+            [{"role": "robot"}],
+            orphan,
+            [{"role": "user", "content": "\0"}],
+            [{"role": "user"}],
+            "Hi",
+        ):
+            for path in ("/llm/complete", "/llm/stream"):
+                problem_of(await client.post(path, json={"messages": messages}), 422, "invalid_request")
+        body = {"messages": [{"role": "user", "content": "Hi"}]}
+        problem_of(await client.post("/llm/complete", json=body), 502, "upstream_failed")
+        problem_of(await client.post("/subtenants/nobody/llm/complete", json=body), 404, "subtenant_not_found")
