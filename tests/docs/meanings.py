@@ -105,8 +105,10 @@ SETTINGS: Mapping[str, str] = {
     "telemetry.otlp_endpoint": "Where traces go.",
     "telemetry.service_name": "Name in traces.",
     "discovery": "Look for model servers on this machine when no provider is set.",
-    "data": "Folder of what is kept; so far only the hash of the first key.",
-    "database_url": "Database of stored chats.",
+    "data": "Folder of what is kept: the SQLite database, and the hash of the first key.",
+    "database.migrate": "Whether a start brings the database's tables up to date. Else `parlance migrate up` does.",
+    "database.connections": "Connections to PostgreSQL that this process has at most, and one more that listens.",
+    "database_url": "Database of what is stored; without it, SQLite in the folder `data`.",
     "redis_url": "What several nodes share.",
 }
 

@@ -19,7 +19,6 @@ from typing import IO
 
 import pytest
 from sqlalchemy import create_mock_engine
-from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.schema import CreateSchema, ExecutableDDLElement
 
 from parlance.store.tables.schema import SCHEMA
@@ -172,7 +171,7 @@ def tables_as_sql() -> str:
     statements: list[str] = []
 
     def note(element: ExecutableDDLElement, *_: object) -> None:
-        statements.append(str(element.compile(dialect=PGDialect())))
+        statements.append(str(element.compile(dialect=engine.dialect)))
 
     engine = create_mock_engine("postgresql+asyncpg://", note)
     note(CreateSchema(SCHEMA))

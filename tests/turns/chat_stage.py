@@ -52,7 +52,7 @@ class Shelves:
         return self
 
     async def chat(self, **given: str) -> ChatId:
-        new = NewChat(id=new_chat_id(), subtenant_id=DEFAULT_SUBTENANT, **given)  # type: ignore[arg-type]  # all texts
+        new = NewChat(id=new_chat_id(), subtenant_id=DEFAULT_SUBTENANT, **given)  # type: ignore[arg-type]  # the fields given are texts
         return (await self.chats.create(new, None)).id
 
 
@@ -74,6 +74,7 @@ class ChatStage:
         self.journal = StoredJournal(MemoryJournal(), shelves.turns, keeping or Keeping(delay=0.0))
         stores = ChatStores(
             turns=shelves.turns,
+            chats=shelves.chats,
             assistants=shelves.assistants,
             memories=shelves.memories,
             bells=shelves.bells,

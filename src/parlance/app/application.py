@@ -87,7 +87,7 @@ async def compose(settings: Settings, *, port: int) -> Application:
 
     async def start() -> None:
         await store.prepare()
-        await chats.begin()
+        await chats.begin(engine)
         figures.begin()
         # Nobody waits for it: until it is there, the first to need a price loads it.
         threading.Thread(target=prices.prepare, name="prices", daemon=True).start()
@@ -112,7 +112,15 @@ async def compose(settings: Settings, *, port: int) -> Application:
     ]
     router = Router(routes, redirect_slashes=False, default=nowhere)
     asgi = Entrance(router, opened.gate, limits.refusals, start=start, stop=stop)
-    figures.watch(Watched(journal.readership, lambda: asgi.open, limits.held, lambda: limits.refusals.counted))
+    figures.watch(
+        Watched(
+            journal.readership,
+            lambda: asgi.open,
+            limits.held,
+            lambda: limits.refusals.counted,
+            ledger=chats.ledger.backlog,
+        )
+    )
     return Application(asgi, engine, limits, providers, opened.made_key)
 
 

@@ -8,6 +8,7 @@ from parlance.config.settings import Settings
 from parlance.core.ids import new_owner_id
 from parlance.doors.rest import Stores
 from parlance.engine.chat_turns import ChatOptions, ChatStores
+from parlance.engine.engine import Engine
 from parlance.journal.memory import MemoryJournal
 from parlance.journal.stored import Keeping, StoredJournal
 from parlance.telemetry.ledger import Ledger
@@ -20,8 +21,8 @@ class OpenedChats(Struct, frozen=True):
     ledger: Ledger
     sweeper: Sweeper
 
-    async def begin(self) -> None:
-        await self.sweeper.begin()
+    async def begin(self, engine: Engine) -> None:
+        await self.sweeper.begin(engine.adopt)
         self.ledger.begin()
 
     async def close(self) -> None:
@@ -34,6 +35,7 @@ def open_chats(settings: Settings, store: Store, journal: MemoryJournal) -> Open
     owner = new_owner_id()
     stores = ChatStores(
         turns=store.turns,
+        chats=store.chats,
         assistants=store.assistants,
         memories=store.memories,
         bells=store.bells,

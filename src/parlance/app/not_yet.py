@@ -7,7 +7,6 @@ WITHOUT_EFFECT = (
     "mcp.",
     "console.",
     "telemetry.",
-    "database_url",
     "redis_url",
 )
 """Beginnings of their paths; `*` stands for a name of the operator's own."""

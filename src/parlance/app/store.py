@@ -1,11 +1,10 @@
 """Settings into what keeps things: the database, and the stores over it."""
 
-from pathlib import Path
-
 from msgspec import Struct
 
-from parlance.config.errors import ConfigError, Problem
+from parlance.app.database import OpenedDatabase, open_own_database, prepare_database, refused
 from parlance.config.settings import Settings
+from parlance.core.errors import StorageUnavailable
 from parlance.core.principal import DEFAULT_SUBTENANT
 from parlance.core.stores.answers import Answers
 from parlance.core.stores.assistants import Assistants
@@ -16,25 +15,21 @@ from parlance.core.stores.messages import Messages
 from parlance.core.stores.model_calls import ModelCalls
 from parlance.core.stores.subtenants import Subtenants
 from parlance.core.stores.turns import Leases, Turns
-from parlance.store.addresses import Address, SqliteAddress, read_address
 from parlance.store.assistants import SqlAssistants
 from parlance.store.chats import SqlChats
-from parlance.store.database import Database, open_database
 from parlance.store.in_memory.answers import InMemoryAnswers
 from parlance.store.keeping import TurnStores
 from parlance.store.memories import SqlMemories
 from parlance.store.messages import SqlMessages
 from parlance.store.model_calls import SqlModelCalls
 from parlance.store.subtenants import SqlSubtenants
-from parlance.store.tables.whole import metadata
-
-FILE = "parlance.db"
 
 
 class Store(Struct, frozen=True, kw_only=True):
     """`prepare` once, on the event loop, before anything is asked of it."""
 
-    database: Database
+    settings: Settings
+    opened: OpenedDatabase
     subtenants: Subtenants
     chats: Chats
     messages: Messages
@@ -46,27 +41,29 @@ class Store(Struct, frozen=True, kw_only=True):
     bells: Bells
     answers: Answers
     keeping: TurnStores
-    named_subtenants: frozenset[str]
 
     async def prepare(self) -> None:
-        """`StorageUnavailable`."""
-        async with self.database.writing(within=30.0) as connection:
-            await connection.run_sync(metadata.create_all)
-        await self.subtenants.ensure(self.named_subtenants)
+        """`ConfigError`, which says why, when the database does not come, or can't be used."""
+        await prepare_database(self.settings, self.opened.database)
+        try:
+            await self.subtenants.ensure(frozenset({DEFAULT_SUBTENANT, *_of_keys(self.settings)}))
+        except StorageUnavailable as error:
+            raise refused(self.settings, error) from None
         self.keeping.start()
 
     async def close(self) -> None:
         await self.keeping.close()
-        await self.database.close()
+        await self.opened.close()
 
 
 def open_store(settings: Settings) -> Store:
-    """`ConfigError` for an address that is none."""
-    address = _address(settings)
-    database = open_database(address)
-    keeping = TurnStores(database, address)
+    """`ConfigError` for an address that is none, and for a file that is another process's. Does not connect yet."""
+    opened = open_own_database(settings)
+    database = opened.database
+    keeping = TurnStores(database, opened.address)
     return Store(
-        database=database,
+        settings=settings,
+        opened=opened,
         subtenants=SqlSubtenants(database),
         chats=SqlChats(database),
         messages=SqlMessages(database),
@@ -78,18 +75,7 @@ def open_store(settings: Settings) -> Store:
         bells=keeping.bells,
         answers=InMemoryAnswers(),
         keeping=keeping,
-        named_subtenants=frozenset({DEFAULT_SUBTENANT, *_of_keys(settings)}),
     )
-
-
-def _address(settings: Settings) -> Address:
-    if settings.database_url is None:
-        settings.data.mkdir(parents=True, exist_ok=True)
-        return SqliteAddress(Path(settings.data / FILE))
-    try:
-        return read_address(settings.database_url.get_secret_value())
-    except ValueError as error:
-        raise ConfigError((Problem("database_url", str(error)),)) from None
 
 
 def _of_keys(settings: Settings) -> set[str]:

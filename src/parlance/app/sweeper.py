@@ -13,7 +13,7 @@ from msgspec import Struct
 from parlance.config.settings import Settings
 from parlance.core.ids import OwnerId
 from parlance.core.stores.model_calls import ModelCalls
-from parlance.core.stores.turns import Leases
+from parlance.core.stores.turns import Leases, TurnRecord
 
 _log = structlog.stdlib.get_logger(__name__)
 
@@ -62,11 +62,16 @@ class Sweeper:
         self._ages = ages
         self._now = now
         self._chance = chance
+        self._adopt: Callable[[TurnRecord], Awaitable[None]]
         self._failing: set[str] = set()
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
-    async def begin(self) -> None:
-        """Before the first turn is accepted: when this returns, the lease is held, if the database lets it."""
+    async def begin(self, adopt: Callable[[TurnRecord], Awaitable[None]]) -> None:
+        """Before the first turn is accepted: when this returns, the lease is held, if the database lets it.
+
+        `adopt` goes on with a turn that a process which died has left waiting for its caller.
+        """
+        self._adopt = adopt
         lease = _Chore("renewing the lease of this process", self._renew)
         dead = _Chore("ending the turns of processes that died", self._end_turns_of_dead)
         old = (
@@ -116,6 +121,9 @@ class Sweeper:
         await self._leases.release(self._owner)
 
     async def _end_turns_of_dead(self) -> None:
+        # What waits for its caller can go on here; what was being said is broken off.
+        for turn in await self._leases.adopt(self._owner):
+            await self._adopt(turn)
         if ended := await self._leases.sweep():
             _log.warning("turns of a process that died were ended as incomplete", turns=len(ended))
 

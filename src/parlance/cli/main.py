@@ -10,6 +10,7 @@ COMMANDS = {
     "chat": "parlance.cli.chat.command",
     "doctor": "parlance.cli.doctor",
     "keys": "parlance.cli.keys",
+    "migrate": "parlance.cli.migrate",
     "serve": "parlance.cli.serve",
 }
 """Each command's module, which has it under its own name. No command loads what another needs."""

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 
 from parlance.config.sections.access import AccessSettings
+from parlance.config.sections.database import DatabaseSettings
 from parlance.config.sections.fields import MapOf, NamedMapOf, Section, empty_map
 from parlance.config.sections.providers import (
     DoorsSettings,
@@ -49,6 +50,7 @@ class Settings(Section):
     telemetry: TelemetrySettings = TelemetrySettings()
     discovery: bool = True
     data: Path = Path(".parlance")
+    database: DatabaseSettings = DatabaseSettings()
     database_url: SecretStr | None = None
     redis_url: SecretStr | None = None
 

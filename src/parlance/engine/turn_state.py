@@ -205,5 +205,5 @@ class Turn:
     def _pending_changed(self) -> None:
         waits = len(self.pending) > 0
         self.attendance.wait(waits)
-        if self.state_told is not None and not self._ending:
+        if self.state_told is not None and not (self.stopped or self._ending):
             self.state_told(self.id, "waiting" if waits else "running")

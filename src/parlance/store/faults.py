@@ -40,7 +40,9 @@ SQLITE: dict[int, Outage] = {
     _Primary.BUSY: Outage("is locked by another program; end what holds it", True),
     _Primary.LOCKED: Outage("is locked; try again", False),
     _Primary.NOMEM: Outage("has no memory left", True),
-    _Primary.READONLY: Outage("may not be written; give this process leave to write the file and its folder", True, writing=True),
+    _Primary.READONLY: Outage(
+        "may not be written; give this process leave to write the file and its folder", True, writing=True
+    ),
     _Primary.INTERRUPT: Outage("was interrupted; try again", False),
     _Primary.IOERR: Outage("can't be read or written: its disk fails, or its file is gone", True),
     _Primary.CORRUPT: Outage("is damaged; put back a backup", True),

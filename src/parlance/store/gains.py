@@ -31,6 +31,7 @@ class Gains:
         self.rung: set[str] = set()
         self._chats: list[Values] = []
         self._begun: dict[TurnId, TurnRecord] = {}
+        self._asked: dict[TurnId, bytes] = {}
         self._changed: dict[TurnId, TurnRecord] = {}
         self._messages: list[Values] = []
         self._pieces: list[Values] = []
@@ -42,6 +43,7 @@ class Gains:
     def begin(self, turn: TurnRecord, new: NewTurn) -> None:
         """A turn that is accepted, with its first event, the user's message and the request's key."""
         self._begun[turn.id] = turn
+        self._asked[turn.id] = new.asked
         self._pieces.append(encode_piece(Piece(turn.id, turn.epoch, 1, (new.started,))))
         if new.started.input is not None:
             self._add_message(turn, new.started.input, new)
@@ -86,7 +88,7 @@ class Gains:
         progress: list[Values] = [{"of": turn.id, **encode_progress(turn)} for turn in self._changed.values()]
         batches = (
             (_CHATS, self._chats),
-            (_TURNS, [encode_turn(turn) for turn in self._begun.values()]),
+            (_TURNS, [encode_turn(turn, self._asked[turn.id]) for turn in self._begun.values()]),
             (_KEYS, self._keys),
             (_MESSAGES, self._messages),
             (_PIECES, self._pieces),

@@ -142,7 +142,7 @@ def _end(ending: Ending, known: Known, gains: Gains) -> TurnRecord:
     turn = known.turns.get(ending.piece.turn)
     if turn is None:
         raise turn_not_found(ending.piece.turn)
-    if is_open(turn.state):
+    if is_open(turn.state) and turn.epoch == ending.piece.epoch:
         turn = known.turns[turn.id] = gains.end(turn, ending)
     return turn
 

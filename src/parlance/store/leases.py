@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from itertools import groupby
 from typing import Any, Final
 
+from msgspec import structs
 from sqlalchemy import bindparam, delete, exists, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from parlance.core.ids import OwnerId, TurnId
+from parlance.core.ids import OwnerId, TurnId, new_epoch
 from parlance.core.stores.turns import TurnRecord
 from parlance.store.bells import SqlBells
 from parlance.store.closing import interrupted_ending
@@ -54,6 +55,19 @@ class SqlLeases:
     async def release(self, owner: OwnerId) -> None:
         async with self._database.writing() as connection:
             await connection.execute(delete(leases).where(leases.c.owner == owner))
+
+    async def adopt(self, owner: OwnerId) -> tuple[TurnRecord, ...]:
+        waiting = _ORPHANS.where(turns.c.state == "waiting")
+        async with self._database.reading() as connection:
+            if (await connection.execute(waiting.limit(1))).first() is None:
+                return ()
+        async with self._database.writing(within=PATIENCE) as connection:
+            found = await connection.execute(waiting.with_for_update(skip_locked=True, of=turns))
+            adopted = [structs.replace(decode_turn(row), owner=owner, epoch=new_epoch()) for row in found]
+            if adopted:
+                owned = [{"of": turn.id, "owner": turn.owner, "epoch": turn.epoch} for turn in adopted]
+                await connection.execute(_OWN, owned)
+        return tuple(adopted)
 
     async def sweep(self) -> tuple[TurnId, ...]:
         async with self._database.reading() as connection:
@@ -131,6 +145,9 @@ _LOGS: Final = (
     select(pieces.c.turn_id, pieces.c.first, pieces.c.last, pieces.c.epoch, pieces.c.lost, pieces.c.events)
     .where(pieces.c.turn_id.in_(bindparam("ids", expanding=True)))
     .order_by(pieces.c.turn_id, pieces.c.first)
+)
+_OWN: Final = (
+    update(turns).where(turns.c.id == bindparam("of")).values(owner=bindparam("owner"), epoch=bindparam("epoch"))
 )
 _UNHEARD: Final = delete(words).where(words.c.turn_id.in_(bindparam("ids", expanding=True)))
 _FORGET: Final = delete(leases).where(leases.c.expires < database_seconds() - FORGOTTEN)

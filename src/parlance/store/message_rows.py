@@ -8,7 +8,7 @@ from sqlalchemy import type_coerce
 from sqlalchemy.types import NullType
 
 from parlance.core.events import Status
-from parlance.core.ids import TurnId
+from parlance.core.ids import ChatId, TurnId
 from parlance.core.messages import Message, Origin
 from parlance.core.parts import Part
 from parlance.core.stores.chats import Names
@@ -18,20 +18,19 @@ from parlance.core.usage import Usage
 from parlance.store.rows import Fields
 from parlance.store.tables.messages import messages
 
-AS_IT_IS: Final = NullType()
+_AS_IT_IS: Final = NullType()
 """Drivers give bytes for bytes: to make sure of it for each row costs as much as to decode it."""
 
 COLUMNS: Final = (
-    messages.c.chat_id,
     messages.c.turn_id,
     messages.c.id,
     messages.c.role,
-    type_coerce(messages.c.parts, AS_IT_IS),
+    type_coerce(messages.c.parts, _AS_IT_IS),
     messages.c.host,
     messages.c.model,
     messages.c.family,
     messages.c.finish,
-    type_coerce(messages.c.usage, AS_IT_IS),
+    type_coerce(messages.c.usage, _AS_IT_IS),
     messages.c.created_at,
     messages.c.enabled_functions,
     messages.c.enabled_mcp_tools,
@@ -65,9 +64,9 @@ def encode_message(stored: StoredMessage, position: int) -> dict[str, object]:
     }
 
 
-def decode_message(row: Fields, not_completed: Mapping[TurnId, State]) -> StoredMessage:
+def decode_message(chat: ChatId, row: Fields, not_completed: Mapping[TurnId, State]) -> StoredMessage:
     """`not_completed` has the states of the turns of which that is true."""
-    chat, turn, id, role, parts, host, model, family, finish, usage, created, functions, tools = row
+    turn, id, role, parts, host, model, family, finish, usage, created, functions, tools = row
     message = Message(
         id,
         role,

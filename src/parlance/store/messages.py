@@ -20,7 +20,7 @@ from parlance.store.tables.turns import turns
 
 _IN_ORDER = select(*COLUMNS).order_by(messages.c.position, messages.c.seq)
 _WITH_STATE = (
-    select(*COLUMNS, turns.c.state)
+    select(*COLUMNS, messages.c.chat_id, turns.c.state)
     .join_from(messages, chats, chats.c.id == messages.c.chat_id)
     .outerjoin(turns, turns.c.id == messages.c.turn_id)
 )
@@ -48,7 +48,8 @@ class SqlMessages:
             row = (await connection.execute(wanted)).first()
         if row is None:
             raise _not_found(id)
-        return decode_message(row[:-1], {} if row.state is None else {row.turn_id: row.state})
+        *fields, chat, state = row
+        return decode_message(chat, fields, {} if state is None else {row.turn_id: state})
 
 
 async def _read(
@@ -59,7 +60,7 @@ async def _read(
     not_completed = select(turns.c.id, turns.c.state).where(turns.c.chat_id == chat, turns.c.state != "completed")
     found = await connection.execute(not_completed)
     states: dict[TurnId, State] = {row.id: row.state for row in found}
-    return tuple(decode_message(row, states) for row in rows)
+    return tuple(decode_message(chat, row, states) for row in rows)
 
 
 def _not_found(id: MessageId) -> MessageNotFound:

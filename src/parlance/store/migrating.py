@@ -47,14 +47,17 @@ async def bring_up_to_date(database: Database, *, allowed: bool = True) -> None:
         await migrate(database, NEWEST)
 
 
-async def migrate(database: Database, to: str | None) -> tuple[str | None, str | None]:
-    """The revision before and after. `to` None takes all tables away, with what is in them. In one transaction."""
+async def migrate(database: Database, to: str | None, *, down: bool = False) -> tuple[str | None, str | None]:
+    """The revision before and after, in one transaction. `to` None takes all tables away, with what is in them: that,
+    and any older revision, only with `down`.
+    """
     if to is not None and to not in KNOWN:
         raise DatabaseRefused(f"There is no revision {to}. Those that there are: {', '.join(KNOWN)}.")
     async with database.writing(within=CHANGING) as connection:
         await _hold_lock(connection, database)
         standing = await connection.run_sync(read_standing)
         _check(database, standing)
+        _check_direction(database, standing.revision, to, down=down)
         if standing.revision != to:
             await connection.run_sync(_change, standing.revision, to)
             log.info("%s went from revision %s to %s", database.shown, standing.revision, to)
@@ -72,6 +75,18 @@ def _check(database: Database, standing: Standing) -> None:
             f"{database.shown} has tables that Parlance did not make: {', '.join(standing.foreign)}. Name another "
             "database."
         )
+
+
+def _check_direction(database: Database, before: str | None, to: str | None, *, down: bool) -> None:
+    if before == to or (_rank(to) < _rank(before)) == down:
+        return
+    way, other = ("down", "up") if down else ("up", "down")
+    at = f"at revision {before}" if before else "without tables"
+    raise DatabaseRefused(f"{database.shown} is {at}: {way} does not lead to {to}. `parlance migrate {other}` does.")
+
+
+def _rank(revision: str | None) -> int:
+    return -1 if revision is None else KNOWN.index(revision)
 
 
 async def _hold_lock(connection: AsyncConnection, database: Database) -> None:
@@ -104,7 +119,7 @@ def _step_through(connection: Connection, before: str | None, to: str | None) ->
     config = Config()
     config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
     config.attributes["connection"] = connection
-    if to is not None and (before is None or KNOWN.index(before) < KNOWN.index(to)):
+    if to is not None and _rank(before) < _rank(to):
         command.upgrade(config, to)
     else:
         command.downgrade(config, to or "base")

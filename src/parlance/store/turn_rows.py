@@ -47,7 +47,7 @@ PROGRESS: Final = ("epoch", "head", "state", "ended_at", "finish", "usage", "fau
 """The columns that change after a turn's acceptance: what `encode_progress` gives."""
 
 
-def encode_turn(turn: TurnRecord) -> Values:
+def encode_turn(turn: TurnRecord, asked: bytes) -> Values:
     """The values of a new row."""
     return {
         "id": turn.id,
@@ -60,6 +60,7 @@ def encode_turn(turn: TurnRecord) -> Values:
         "request_id": turn.request_id,
         "model": turn.model,
         "provider": turn.provider,
+        "asked": asked,
         "accepted_at": turn.accepted_at,
         **encode_progress(turn),
     }

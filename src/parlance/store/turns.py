@@ -53,6 +53,14 @@ class SqlTurns:
             raise turn_not_found(turn)
         return decode_turn(row)
 
+    async def asked(self, turn: TurnId) -> bytes:
+        if is_uuid(turn):
+            async with self._database.reading() as connection:
+                row = (await connection.execute(select(turns.c.asked).where(turns.c.id == turn))).first()
+            if row is not None:
+                return bytes(row.asked)
+        raise turn_not_found(turn)
+
     async def events(self, turn: TurnId, after: int = 0) -> KeptEvents:
         if not is_uuid(turn):
             raise turn_not_found(turn)
@@ -100,7 +108,7 @@ class SqlTurns:
             # Nearly all turns have ended well: to fetch the others is much quicker than to join a turn to each message.
             unlike = {row[0]: row[1] for row in await connection.execute(_NOT_WELL, place)}
             rows = (await connection.execute(_SAID, place)).all()
-        said = [decode_message(row, unlike) for row in rows]
+        said = [decode_message(turn.chat, row, unlike) for row in rows]
         return answer_open_calls([one.message for one in said if _counts(one, unlike.get(one.turn_id))])
 
 

@@ -1,6 +1,5 @@
 """The stores, made over a shelf or a database. What turns write is put there row by row."""
 
-from msgspec import structs
 from sqlalchemy import insert
 
 from parlance.store.assistants import SqlAssistants
@@ -20,6 +19,7 @@ from parlance.store.model_calls import SqlModelCalls
 from parlance.store.subtenants import SqlSubtenants
 from parlance.store.tables.messages import messages
 from parlance.store.tables.turns import turns
+from parlance.store.turn_rows import encode_turn
 from tests.contract.stores.world import Kept, Stores
 
 
@@ -45,10 +45,7 @@ def in_sql(database: Database) -> Stores:
     async def keep(kept: Kept) -> None:
         async with database.writing() as connection:
             if kept.turn.id not in kept_already:
-                opaque = {"principal": b"{}", "usage": None, "fault": None}
-                fields = {name: value for name, value in structs.asdict(kept.turn).items() if name in _PLAIN}
-                owned = {"chat_id": kept.turn.chat, "subtenant_id": kept.turn.subtenant}
-                await connection.execute(insert(turns).values({**fields, **owned, **opaque}))
+                await connection.execute(insert(turns), [encode_turn(kept.turn, b"{}")])
             rows = [encode_message(stored, kept.turn.position) for stored in kept.messages]
             await connection.execute(insert(messages), rows)
         kept_already.add(kept.turn.id)
@@ -62,6 +59,3 @@ def in_sql(database: Database) -> Stores:
         model_calls=SqlModelCalls(database),
         keep=keep,
     )
-
-
-_PLAIN = frozenset(turns.c.keys())

@@ -186,6 +186,39 @@ async def test_the_next_turn_of_a_chat_may_begin_when_the_dead_one_is_swept(keep
     assert ids(await keepers.turns.list(dead.chat, _ALL, None, open_only=True)) == [waiting.id]
 
 
+async def test_what_waits_for_its_caller_may_be_adopted(keepers: Keepers) -> None:
+    mine, other = new_owner_id(), new_owner_id()
+    await keepers.leases.hold(mine, LONG)
+    await keepers.leases.hold(other, LONG)
+    running = await begun(keepers, *a_step("one two")[:3])
+    waiting = await begun(keepers, *a_step("one two"))
+    living = await begun(keepers, *a_step("one two"), owner=other)
+    for turn in (waiting, living):
+        await keepers.turns.state(turn.id, "waiting")
+    (adopted,) = await keepers.leases.adopt(mine)
+    assert (adopted.id, adopted.owner, adopted.state, adopted.head) == (waiting.id, mine, "waiting", waiting.head)
+    assert adopted.epoch != waiting.epoch
+    assert await keepers.turns.find(waiting.id, None) == adopted
+    assert await keepers.leases.adopt(mine) == ()
+    assert await keepers.leases.sweep() == (running.id,)
+
+
+async def test_an_adopted_turn_is_its_new_owners_alone(keepers: Keepers) -> None:
+    mine = new_owner_id()
+    await keepers.leases.hold(mine, LONG)
+    before = await begun(keepers, *a_step("one"))
+    await keepers.turns.state(before.id, "waiting")
+    (turn,) = await keepers.leases.adopt(mine)
+    first = turn.head + 1
+    await keepers.turns.keep([a_piece(before, [TextGrew(2, "late")], first)])
+    assert (await keepers.turns.end(an_ending(before, [], first=first))).state == "waiting"
+    await keepers.turns.keep([a_piece(turn, a_step("two", 2), first)])
+    ended = await keepers.turns.end(an_ending(turn, [], first=first + 5))
+    kept = await keepers.turns.events(turn.id)
+    assert kept.epochs == ((turn.head, before.epoch), (ended.head, turn.epoch))
+    assert sum(isinstance(event, TurnEnded) for _, event in kept.events) == 1
+
+
 async def test_old_keys_are_forgotten(keepers: Keepers) -> None:
     chat = await keepers.chat()
     first = (await keepers.accept(chat, key=a_key())).turn
@@ -195,3 +228,26 @@ async def test_old_keys_are_forgotten(keepers: Keepers) -> None:
     again = await keepers.accept(chat, key=a_key())
     assert not again.repeated
     assert ids(again.ahead) == [first.id]
+
+
+async def test_turns_of_the_dead_that_wait_for_their_callers_are_taken_over_once(keepers: Keepers) -> None:
+    us = new_owner_id()
+    await keepers.leases.hold(us, LONG)
+    waiting, running = await begun(keepers), await begun(keepers)
+    alive = await begun(keepers, owner=us)
+    for turn in (waiting, alive):
+        await keepers.turns.state(turn.id, "waiting")
+    (adopted,) = await keepers.leases.adopt(us)
+    assert (adopted.id, adopted.owner, adopted.state, adopted.head) == (waiting.id, us, "waiting", waiting.head)
+    assert adopted.epoch != waiting.epoch
+    assert await keepers.turns.find(waiting.id, None) == adopted
+    assert await keepers.leases.adopt(us) == ()
+    assert await keepers.leases.sweep() == (running.id,)
+    await keepers.turns.keep([a_piece(adopted, [TextGrew(1, "more")], first=waiting.head + 1)])
+    kept = await keepers.turns.events(waiting.id)
+    assert kept.epochs == ((waiting.head, waiting.epoch), (waiting.head + 1, adopted.epoch))
+
+
+async def test_what_a_turn_was_accepted_with_is_kept(keepers: Keepers) -> None:
+    turn = (await keepers.accept(asked=b'{"how":"so"}')).turn
+    assert await keepers.turns.asked(turn.id) == b'{"how":"so"}'

@@ -329,6 +329,15 @@ async def test_texts_that_no_database_holds_are_mended(keepers: Keepers) -> None
     assert await keepers.turns.find(turn.id, None) == turn
 
 
+async def test_what_a_turn_was_asked_with_is_told_again(keepers: Keepers) -> None:
+    new = structs.replace(a_new_turn(await keepers.chat()), asked=b"\x00\xff")
+    turn = (await keepers.turns.accept(new)).turn
+    assert await keepers.turns.asked(turn.id) == b"\x00\xff"
+    assert await keepers.turns.asked((await keepers.accept()).turn.id) == b""
+    with pytest.raises(TurnNotFound):
+        await keepers.turns.asked(new_turn_id())
+
+
 async def test_an_owner_is_kept_with_its_turn(keepers: Keepers) -> None:
     owner = new_owner_id()
     assert (await keepers.accept(owner=owner)).turn.owner == owner

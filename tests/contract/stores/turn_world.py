@@ -139,6 +139,7 @@ def a_new_turn(
     key: RequestKey | None = None,
     reach: Reach = None,
     new_chat: NewChat | None = None,
+    asked: bytes = b"",
 ) -> NewTurn:
     turn = new_turn_id()
     return NewTurn(
@@ -157,6 +158,7 @@ def a_new_turn(
         queue=queue,
         key=key,
         new_chat=new_chat,
+        asked=asked,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import msgspec
 import pytest
 
 from parlance.app.sweeper import LEASE, SWEPT, TIDIED, Ages, Sweeper, ages_of
@@ -13,6 +14,7 @@ from parlance.core.errors import StorageUnavailable
 from parlance.core.ids import OwnerId, TurnId
 from parlance.core.stores import Page, Reach
 from parlance.core.stores.model_calls import CallFilter, ModelCall, UsageTotal
+from parlance.core.stores.turns import TurnRecord
 from tests.unit.routing.virtual_time import now, pass_by, run
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,6 +40,11 @@ class Stores:
         self.ended: dict[TurnId, float] = {}
         self.calls: list[tuple[str, float]] = []
         self.befores: dict[str, datetime] = {}
+        self.left: tuple[TurnRecord, ...] = ()
+        self.taken_up: list[TurnRecord] = []
+
+    async def take_up(self, turn: TurnRecord) -> None:
+        self.taken_up.append(turn)
 
     def _call(self, name: str) -> None:
         self.calls.append((name, now()))
@@ -54,6 +61,11 @@ class Stores:
     async def release(self, owner: OwnerId) -> None:
         self._call("release")
         del self.until[owner]
+
+    async def adopt(self, owner: OwnerId) -> tuple[TurnRecord, ...]:
+        self._call("adopt")
+        left, self.left = self.left, ()
+        return left
 
     async def sweep(self) -> tuple[TurnId, ...]:
         self._call("sweep")
@@ -92,7 +104,7 @@ def swept(stores: Stores, seconds: float, *, chance: float = 0.0) -> None:
 
     async def live() -> None:
         sweeper = Sweeper(OWNER, stores, stores, AGES, now=date, chance=lambda: chance)
-        await sweeper.begin()
+        await sweeper.begin(stores.take_up)
         assert "hold" in dict(stores.calls)
         await pass_by(seconds)
         await sweeper.close()
@@ -176,3 +188,29 @@ def test_processes_do_not_come_all_at_once() -> None:
 def test_the_ages_are_the_operators() -> None:
     ages = ages_of(Settings())
     assert (ages.deltas, ages.idempotency_keys, ages.model_calls) == (86_400, 86_400, 30 * 86_400)
+
+
+def test_what_waits_for_its_caller_is_taken_up_before_what_is_left_is_ended() -> None:
+    stores = Stores()
+    stores.left = (msgspec.convert({**WAITING}, TurnRecord),)
+    swept(stores, 1.0)
+    assert [turn.id for turn in stores.taken_up] == ["waiting"]
+    assert [name for name, _ in stores.calls if name in ("adopt", "sweep")][:2] == ["adopt", "sweep"]
+
+
+WAITING = {
+    "id": "waiting",
+    "chat": "chat",
+    "subtenant": "default",
+    "position": 1,
+    "owner": "us",
+    "epoch": "epoch",
+    "head": 1,
+    "principal": {"scope": "admin", "key_id": "key"},
+    "door": "door",
+    "request_id": "request",
+    "model": "fast",
+    "provider": "lab",
+    "state": "waiting",
+    "accepted_at": "2026-11-21T00:00:00Z",
+}

@@ -3,11 +3,13 @@
 import asyncio
 
 import pytest
+from msgspec import structs
 
 from parlance.core.errors import ChatBusy, ChatNotFound, ChatQueueFull, IdempotencyKeyReused, TurnNotFound
-from parlance.core.events import ToolCalled, TurnEnded
+from parlance.core.events import Event, ToolCalled, ToolReturned, TurnEnded
 from parlance.core.ids import KeyId, new_chat_id
-from parlance.core.principal import DEFAULT_SUBTENANT, Principal
+from parlance.core.journal import Cursor
+from parlance.core.principal import DEFAULT_SUBTENANT, LOCAL_ADMIN, Principal
 from parlance.core.requests import Request
 from parlance.core.stores import Page
 from parlance.core.stores.assistants import AssistantChange
@@ -16,9 +18,11 @@ from parlance.core.tool import Answer
 from parlance.engine.ask import ChatAsk
 from parlance.engine.chat_turns import ChatOptions
 from parlance.engine.idempotency import Idempotency
+from parlance.engine.view import TurnView
 from parlance.testing.clock import settle
 from parlance.testing.provider import ScriptedProvider, answering, calling
 from tests.turns.chat_stage import ChatStage, Shelves, heard
+from tests.turns.laws import broken_laws
 from tests.turns.stage import here, of, until
 
 STRANGER = Principal("subtenant", KeyId("stranger"), "elsewhere")
@@ -245,3 +249,76 @@ async def test_what_a_chat_selects_is_what_the_model_is_offered() -> None:
     assert isinstance(stage.provider, ScriptedProvider)
     assert stage.provider.requests[0].tools == ()
     await stage.engine.close()
+
+
+async def left_waiting(shelves: Shelves, *calls: tuple[str, str], callers: tuple[str, ...]) -> TurnView:
+    """A turn that waits for its caller in a process that stops."""
+    stage, chat = ChatStage(shelves, ScriptedProvider(calling(*calls))), await shelves.chat()
+    await shelves.leases.hold(stage.owner, 60)
+    turn = await stage.send(chat, callers_tools=callers)
+    await until(here(turn), lambda event: isinstance(event, ToolCalled))
+    await settle()
+    await stage.engine.close(grace=60.0)
+    assert not turn.ended
+    await shelves.leases.release(stage.owner)
+    return turn
+
+
+async def test_a_call_that_waits_for_its_caller_survives_the_process() -> None:
+    shelves = await Shelves().opened()
+    left = await left_waiting(shelves, ("pick", "{}"), callers=("pick",))
+    provider = ScriptedProvider(answering("It is red"))
+    other = ChatStage(shelves, provider)
+    (record,) = await shelves.leases.adopt(other.owner)
+    await other.engine.adopt(record)
+    turn = await other.engine.find(left.id, LOCAL_ADMIN)
+    assert record.epoch != left.log.epoch
+    assert turn.log.check(Cursor(left.log.epoch, left.log.head)) == left.log.head
+    await until(here(turn), lambda event: isinstance(event, ToolCalled))
+    await settle()
+    (call,) = of(turn.log.read(), ToolCalled)
+    await turn.answer([Answer(call.call.id, "red")])
+    events = await heard(turn)
+    assert broken_laws(events) == []
+    assert turn.ending.status == "completed"
+    assert said(provider.requests[0])[0] == ("user", "Hello")
+    assert [message.role for message in provider.requests[0].messages] == ["user", "assistant", "tool"]
+    assert [tool.name for tool in provider.requests[0].tools] == ["pick"]
+    stored = await shelves.messages.all(record.chat, None)
+    assert [one.message.role for one in stored] == ["user", "assistant", "tool", "assistant"]
+    await other.engine.close()
+
+
+async def test_a_wait_whose_time_was_over_meanwhile_goes_on_with_an_error_for_the_model() -> None:
+    shelves = await Shelves().opened()
+    left = await left_waiting(shelves, ("pick", "{}"), callers=("pick",))
+    pieces = shelves.shelf.pieces[left.id]
+    shelves.shelf.pieces[left.id] = [
+        structs.replace(one, events=[overdue(event) for event in one.events]) for one in pieces
+    ]
+    other = ChatStage(shelves, ScriptedProvider(answering("Never mind")))
+    (record,) = await shelves.leases.adopt(other.owner)
+    await other.engine.adopt(record)
+    events = await heard(await other.engine.find(left.id, LOCAL_ADMIN))
+    (returned,) = of(events, ToolReturned)
+    assert returned.result.is_error
+    assert isinstance(events[-1], TurnEnded)
+    assert events[-1].status == "completed"
+    await other.engine.close()
+
+
+def overdue(event: Event) -> Event:
+    return structs.replace(event, expires_at="2026-01-01T00:00:00Z") if isinstance(event, ToolCalled) else event
+
+
+async def test_a_turn_that_no_model_can_go_on_with_ends_incomplete() -> None:
+    shelves = await Shelves().opened()
+    left = await left_waiting(shelves, ("pick", "{}"), callers=("pick",))
+    other = ChatStage(shelves)
+    (record,) = await shelves.leases.adopt(other.owner)
+    await other.engine.adopt(structs.replace(record, model="gone"))
+    found = await other.engine.find(left.id, LOCAL_ADMIN)
+    assert found.ending.status == "incomplete"
+    assert found.ending.fault is not None
+    assert found.ending.fault.code == "interrupted"
+    await other.engine.close()

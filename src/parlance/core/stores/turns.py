@@ -120,8 +120,8 @@ class Ending(Struct, frozen=True):
 class KeptEvents(Struct, frozen=True):
     """What is left of a turn's log, in order. Holes are what was trimmed; `lost` is the last number that is gone.
 
-    `epochs`, in order: up to which number the events bear which epoch. There are two where somebody else ended the turn
-    for an owner who died: what that one had told beyond what is kept is in neither.
+    `epochs`, in order: up to which number the events bear which epoch. There is a new one where somebody else went on
+    for an owner who died, or ended the turn: what that one had told beyond what was kept is in none of them.
     """
 
     turn: TurnRecord

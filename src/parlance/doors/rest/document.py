@@ -153,7 +153,7 @@ class _Described:
     def _successes(self) -> Node:
         operation = self._operation
         if operation.gives is None:
-            return {"200": _response("Server-sent events.", "text/event-stream", {"type": "string"})}
+            return {"200": _response("Server-sent events.", "text/event-stream", {"description": "A stream."})}
         node: Node = {"200": _response("Done.", "application/json", self._types.schema(operation.gives))}
         if operation.accepts:
             location: Node = {"description": "Where the turn is.", "schema": {"type": "string"}}

@@ -26,6 +26,7 @@ from parlance.dialects.rest.wire_requests import (
     NewChatBody,
     NewMemory,
     NewSubtenant,
+    ResultsBody,
     SendBody,
 )
 
@@ -72,6 +73,7 @@ EXAMPLES: Mapping[object, object] = {
     SendBody: {"content": "What time is it?", "include_memories": False},
     MessageResource: _MESSAGE,
     SentMessage: SentMessage(message=_MESSAGE, usage=_USAGE, turn_id=_TURN, status="completed"),
+    ResultsBody: {"results": [{"tool_call_id": "call_8d1f", "result": {"pieces": 12}}]},
     NewMemory: NewMemory("home/city", "Oslo"),
     ChangedMemory: ChangedMemory({"name": "Oslo", "country": "Norway"}),
     MemoryResource: MemoryResource(

@@ -4,8 +4,8 @@ from datetime import datetime
 
 from msgspec import structs
 
-from parlance.core.ids import OwnerId, TurnId
-from parlance.core.stores.turns import Piece
+from parlance.core.ids import OwnerId, TurnId, new_epoch
+from parlance.core.stores.turns import Piece, TurnRecord
 from parlance.net.clock import SYSTEM_CLOCK, Clock
 from parlance.store.acceptance import is_open
 from parlance.store.closing import interrupted_ending
@@ -26,14 +26,24 @@ class InMemoryLeases:
     async def release(self, owner: OwnerId) -> None:
         self._shelf.leases.pop(owner, None)
 
+    async def adopt(self, owner: OwnerId) -> tuple[TurnRecord, ...]:
+        adopted = [
+            structs.replace(turn, owner=owner, epoch=new_epoch()) for turn in self._orphans() if turn.state == "waiting"
+        ]
+        self._shelf.turns.update({turn.id: turn for turn in adopted})
+        return tuple(adopted)
+
     async def sweep(self) -> tuple[TurnId, ...]:
-        now = self._clock.monotonic()
-        alive = {owner for owner, expires in self._shelf.leases.items() if expires > now}
-        orphans = [turn for turn in self._shelf.turns.values() if is_open(turn.state) and turn.owner not in alive]
+        orphans = self._orphans()
         for turn in orphans:
             kept = [event for piece in self._shelf.pieces[turn.id] for event in piece.events]
             self._turns.put_ending(turn, interrupted_ending(turn, kept))
         return tuple(turn.id for turn in orphans)
+
+    def _orphans(self) -> list[TurnRecord]:
+        now = self._clock.monotonic()
+        alive = {owner for owner, expires in self._shelf.leases.items() if expires > now}
+        return [turn for turn in self._shelf.turns.values() if is_open(turn.state) and turn.owner not in alive]
 
     async def trim(self, before: datetime) -> int:
         old = [

@@ -44,6 +44,7 @@ class Shelf:
         self.model_calls: dict[str, ModelCall] = {}
         self.turns: dict[TurnId, TurnRecord] = {}
         self.pieces: dict[TurnId, list[Piece]] = {}
+        self.asked: dict[TurnId, bytes] = {}
         self.lost: dict[TurnId, int] = {}
         self.keys: dict[KeyName, KeptKey] = {}
         self.words: list[Word] = []
@@ -86,6 +87,7 @@ class Shelf:
         for turn in gone:
             del self.turns[turn]
             self.pieces.pop(turn, None)
+            self.asked.pop(turn, None)
             self.lost.pop(turn, None)
         self.messages = {key: value for key, value in self.messages.items() if value.chat_id != id}
         self.keys = {name: kept for name, kept in self.keys.items() if kept.turn not in gone}

@@ -45,6 +45,7 @@ class InMemoryTurns:
         check_policy(new, ahead)
         turn = begun_turn(new, chat.subtenant_id, len(before) + 1, waits=bool(ahead))
         self._shelf.turns[turn.id] = turn
+        self._shelf.asked[turn.id] = new.asked
         self._shelf.pieces[turn.id] = [Piece(turn.id, turn.epoch, 1, (new.started,))]
         if new.key is not None:
             self._shelf.keys[_name(new)] = KeptKey(new.key.fingerprint, turn.id, turn.accepted_at)
@@ -61,7 +62,8 @@ class InMemoryTurns:
 
     async def end(self, ending: Ending) -> TurnRecord:
         turn = self._find(ending.piece.turn)
-        return self.put_ending(turn, ending) if is_open(turn.state) else turn
+        own = is_open(turn.state) and turn.epoch == ending.piece.epoch
+        return self.put_ending(turn, ending) if own else turn
 
     async def state(self, turn: TurnId, state: State) -> None:
         found = self._shelf.turns.get(turn)
@@ -74,6 +76,9 @@ class InMemoryTurns:
         if reach not in (None, found.subtenant):
             raise turn_not_found(turn)
         return found
+
+    async def asked(self, turn: TurnId) -> bytes:
+        return self._shelf.asked[self._find(turn).id]
 
     async def events(self, turn: TurnId, after: int = 0) -> KeptEvents:
         found = self._find(turn)

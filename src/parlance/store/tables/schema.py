@@ -61,7 +61,7 @@ class JsonText(TypeDecorator[object]):
     def process_bind_param(self, value: object, dialect: Dialect) -> str:
         return json.dumps(value)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> object:
+    def process_result_value(self, value: str | None, dialect: Dialect) -> object:
         return None if value is None else json.loads(value)
 
 

@@ -1,7 +1,7 @@
 """Stored turns. Their events are `pieces`.
 
 `head`: the number of the newest event that is kept. `principal`, `usage` and `fault` are JSON as `core` encodes it.
-`trimmed_at`: when openings and growth were dropped from its log.
+`asked` is what the turn was accepted with, for whoever takes it up again. `trimmed_at`: when openings and growth were dropped from its log.
 """
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
@@ -25,6 +25,7 @@ turns = Table(
     Column("request_id", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("provider", Text, nullable=False),
+    Column("asked", LargeBinary, nullable=False),
     Column("state", String(16), nullable=False),
     Column("finish", String(16)),
     Column("usage", LargeBinary),

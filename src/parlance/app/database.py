@@ -1,0 +1,141 @@
+"""Settings into the database of what is stored: which it is, and whether this process may have it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from msgspec import Struct
+
+from parlance.config.errors import ConfigError, Problem
+from parlance.config.settings import Settings
+from parlance.core.errors import StorageUnavailable
+from parlance.net.clock import SYSTEM_CLOCK, Clock
+from parlance.store.addresses import Address, SqliteAddress, read_address
+from parlance.store.database import Database, open_database
+from parlance.store.migrating import bring_up_to_date, standing_of
+from parlance.store.own_file import FileLock, take
+from parlance.store.refusal import DatabaseRefused
+from parlance.store.revisions import NEWEST, Standing
+from parlance.store.sqlite import SOUND, sqlite_version
+
+FILE = "parlance.db"
+
+AWAITED = 15.0
+"""Seconds that a start waits for the database, which may be starting at the same moment."""
+
+AGAIN = 0.3
+"""Seconds between two tries."""
+
+
+class OpenedDatabase(Struct, frozen=True):
+    """`lock` is held as long as the database is open, where it must be this process's alone."""
+
+    database: Database
+    address: Address
+    lock: FileLock | None
+
+    async def close(self) -> None:
+        await self.database.close()
+        if self.lock is not None:
+            self.lock.release()
+
+
+class DatabaseReport(Struct, frozen=True):
+    """What a database is called, whether it can be used as it is, and in what state it is."""
+
+    shown: str
+    usable: bool
+    text: str
+
+
+def find_address(settings: Settings) -> Address:
+    """`ConfigError` for one that is none."""
+    default = SqliteAddress(settings.data / FILE)
+    if settings.database_url is None:
+        return default
+    try:
+        address = read_address(settings.database_url.get_secret_value())
+    except ValueError as error:
+        raise ConfigError((Problem("database_url", str(error)),)) from None
+    return default if address == SqliteAddress(None) else address
+
+
+def open_own_database(settings: Settings) -> OpenedDatabase:
+    """For this process alone where it is SQLite's. `ConfigError` where that can't be."""
+    address = find_address(settings)
+    lock: FileLock | None = None
+    if isinstance(address, SqliteAddress) and address.file is not None:
+        try:
+            lock = take(address.file)
+        except DatabaseRefused as error:
+            raise refused(settings, error) from None
+    return OpenedDatabase(open_database(address, connections=settings.database.connections), address, lock)
+
+
+async def prepare_database(settings: Settings, database: Database, clock: Clock = SYSTEM_CLOCK) -> None:
+    """Once it is there, its tables are brought up to date. `ConfigError` where it does not come, or can't be used."""
+    last = clock.monotonic() + AWAITED
+    while True:
+        try:
+            return await bring_up_to_date(database, allowed=settings.database.migrate)
+        except DatabaseRefused as error:
+            raise refused(settings, error) from None
+        except StorageUnavailable as error:
+            if clock.monotonic() >= last:
+                raise refused(settings, error) from None
+        await clock.sleep(AGAIN)
+
+
+def refused(settings: Settings, error: DatabaseRefused | StorageUnavailable) -> ConfigError:
+    place = "data" if settings.database_url is None else "database_url"
+    return ConfigError((Problem(place, error.message),), code="database_refused")
+
+
+async def report_database(settings: Settings) -> DatabaseReport:
+    """Looks, and changes nothing: not even a file is made."""
+    address = find_address(settings)
+    if isinstance(address, SqliteAddress) and not _is_there(address.file):
+        return DatabaseReport(address.shown, usable=True, text=f"not there yet; a start makes it{_sqlite_note()}")
+    async with _looking(address) as database:
+        try:
+            standing = await standing_of(database)
+        except StorageUnavailable as error:
+            return DatabaseReport(address.shown, usable=False, text=error.message)
+    text = _tell(standing, migrates=settings.database.migrate)
+    note = _sqlite_note() if isinstance(address, SqliteAddress) else ""
+    return DatabaseReport(address.shown, usable=_fits(standing, settings), text=f"{text}{note}")
+
+
+@asynccontextmanager
+async def _looking(address: Address) -> AsyncIterator[Database]:
+    database = open_database(address, connections=2)
+    try:
+        yield database
+    finally:
+        await asyncio.shield(database.close())
+
+
+def _is_there(file: Path | None) -> bool:
+    return file is not None and file.exists()
+
+
+def _fits(standing: Standing, settings: Settings) -> bool:
+    known = not standing.newer and not standing.foreign
+    return known and (settings.database.migrate or not standing.pending)
+
+
+def _tell(standing: Standing, *, migrates: bool) -> str:
+    if standing.newer:
+        return f"at revision {standing.revision}, made by a newer version: this one knows {NEWEST}"
+    if standing.foreign:
+        return f"tables that Parlance did not make: {', '.join(standing.foreign)}"
+    if not standing.pending:
+        return f"at revision {standing.revision}, up to date"
+    found = "no tables yet" if standing.revision is None else f"at revision {standing.revision}"
+    return f"{found}; {'a start brings it' if migrates else '`parlance migrate up` brings it'} to {NEWEST}"
+
+
+def _sqlite_note() -> str:
+    version = ".".join(map(str, sqlite_version()))
+    return f" (SQLite {version})" if sqlite_version() >= SOUND else f" (SQLite {version}, with its fault worked around)"

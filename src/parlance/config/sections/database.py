@@ -1,0 +1,16 @@
+"""How the database of what is stored is used. Where it is says `database_url`."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from parlance.config.sections.fields import Section
+
+
+class DatabaseSettings(Section):
+    """`migrate`: bring its tables up to date at every start. `connections`: to PostgreSQL, at most, of this process;
+    one more listens.
+    """
+
+    migrate: bool = True
+    connections: Annotated[int, Field(ge=2, le=1_000)] = 16
