@@ -32,7 +32,7 @@ async def test_a_chat_is_one_at_every_door(demo: ServerProcess) -> None:
         frames = await socket.ask("/words 3", chat_id=chat_id)
         assert frames[0]["chunk"]["metadata"] == {"user_message": "/words 3", "chat_id": chat_id}
         async with join(demo, await create_session(demo, body={"chat_id": chat_id})) as session:
-            assert (await session.ask("/words 4"))[-1]["params"]["final_text"] == "Parlance tells the demo"
+            assert (await session.ask("/words 4"))[-1]["params"]["final_text"] == "Parlance tells the same"
         sent = await client.post(f"/api/v1/chats/{chat_id}/messages", json={"content": "/words 1"})
         assert sent.json()["message"]["content"] == "Parlance"
         assert await messages_of(client, chat_id) == [
@@ -41,7 +41,7 @@ async def test_a_chat_is_one_at_every_door(demo: ServerProcess) -> None:
             ("user", "/words 3", "completed"),
             ("assistant", text_of(frames), "completed"),
             ("user", "/words 4", "completed"),
-            ("assistant", "Parlance tells the demo", "completed"),
+            ("assistant", "Parlance tells the same", "completed"),
             ("user", "/words 1", "completed"),
             ("assistant", "Parlance", "completed"),
         ]

@@ -12,6 +12,7 @@ from parlance.config.settings import Settings
 from parlance.core.errors import StorageUnavailable
 from parlance.net.clock import SYSTEM_CLOCK, Clock
 from parlance.store.addresses import Address, SqliteAddress, read_address
+from parlance.store.circuit import UNCHANGED
 from parlance.store.database import Database, open_database
 from parlance.store.migrating import bring_up_to_date, standing_of
 from parlance.store.own_file import FileLock, take
@@ -101,10 +102,14 @@ async def report_database(settings: Settings) -> DatabaseReport:
         try:
             standing = await standing_of(database)
         except StorageUnavailable as error:
-            return DatabaseReport(address.shown, usable=False, text=error.message)
+            return DatabaseReport(address.shown, usable=False, text=_without_name(error, address))
     text = _tell(standing, migrates=settings.database.migrate)
     note = _sqlite_note() if isinstance(address, SqliteAddress) else ""
     return DatabaseReport(address.shown, usable=_fits(standing, settings), text=f"{text}{note}")
+
+
+def _without_name(error: StorageUnavailable, address: Address) -> str:
+    return error.message.removeprefix(address.shown).removesuffix(UNCHANGED).strip(" .")
 
 
 @asynccontextmanager

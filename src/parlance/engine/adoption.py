@@ -53,21 +53,25 @@ def past_of(events: Sequence[Event]) -> Past | None:
     )
 
 
-def take_up(turn: Turn, past: Past) -> None:
-    """Makes a turn that was opened anew what it was."""
+Waiting = Mapping[str, tuple[ToolCall, "asyncio.Future[Answer]", float]]
+"""The calls that may be answered, by their ids; and for how many seconds yet."""
+
+
+def take_up(turn: Turn, past: Past) -> Waiting:
+    """Makes a turn that was opened anew what it was. From now on its calls may be answered."""
     turn.messages = list(past.messages)
     turn.next_step = past.steps + 1
     turn.next_part = past.next_part
     turn.usage = past.usage
-
-
-async def finish_calls(turn: Turn, past: Past) -> list[Message]:
-    """The results of all calls, in their order: those that came before, and those that callers give now."""
-    waiting = {
+    return {
         call.id: (call, turn.pending.ask(call), _left(past.due.get(call.id, "")))
         for call in past.calls
         if call.id not in past.returned and turn.runner_of(call.name) == "client"
     }
+
+
+async def finish_calls(turn: Turn, past: Past, waiting: Waiting) -> list[Message]:
+    """The results of all calls, in their order: those that came before, and those that callers give now."""
     lost = [call for call in past.calls if call.id not in past.returned and call.id not in waiting]
     results = dict(past.returned)
     for call in lost:

@@ -80,6 +80,7 @@ class ChatTurns:
         self._views: WeakValueDictionary[TurnId, KeptTurn | RemoteTurn] = WeakValueDictionary()
         self._obeying: asyncio.Task[None] | None = None
         self._again = False
+        self._early: dict[TurnId, list[Word]] = {}
         self._unattend: Unsubscribe | None = None
 
     async def open(self, ask: Ask, asked: ChatAsk, target: Target) -> "Opened | TurnId":
@@ -149,8 +150,7 @@ class ChatTurns:
         facts = msgspec.structs.replace(facts_of(record), started=time.monotonic())
         turn = Turn(facts, target, told, msgspec.structs.replace(request, model=target.model), {}, self._parts)
         turn.state_told = self._stores.journal.tell_state
-        take_up(turn, past)
-        turn.resume = partial(finish_calls, turn, past)
+        turn.resume = partial(finish_calls, turn, past, take_up(turn, past))
         turn.moment = partial(self._begin_again, turn, record, asked, kept)
         return turn
 
@@ -207,6 +207,14 @@ class ChatTurns:
                 turn = here(word.turn)
                 if turn is not None:
                     await _obey_word(turn, word)
+                else:
+                    # A turn that is just being taken over: what was said to it must not be lost.
+                    self._early.setdefault(word.turn, []).append(word)
+
+    async def obey_early(self, turn: Turn) -> None:
+        """What was said to a turn before it was taken over."""
+        for word in self._early.pop(turn.id, ()):
+            await _obey_word(turn, word)
 
     async def open_in(self, chat: ChatId | None, reach: Reach) -> list[TurnId]:
         """The turns of a chat, or of a whole subtenant, that have not ended, wherever they run. `ChatNotFound`."""

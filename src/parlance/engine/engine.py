@@ -150,6 +150,7 @@ class Engine:
             self._turns[turn.id] = turn
             self._requests.setdefault(turn.facts.request_id, set()).add(turn.id)
             self._run(turn)
+            await self._chats.obey_early(turn)
 
     async def clear(self, subtenant: str, chat: ChatId | None = None) -> None:
         """End what runs in a chat, or in all of a subtenant's: it is about to be deleted."""

@@ -45,13 +45,13 @@ SSL_WORDS: Mapping[str, str] = {"true": "require", "1": "require", "on": "requir
 
 
 class SqliteAddress(Struct, frozen=True):
-    """`file` None: in memory, gone with the process."""
+    """`file` None: the one in the folder of what is kept, wherever that is."""
 
     file: Path | None
 
     @property
     def shown(self) -> str:
-        return f"SQLite in {self.file}" if self.file else "SQLite in memory"
+        return f"SQLite in {self.file}" if self.file else "SQLite"
 
 
 class PostgresqlAddress(Struct, frozen=True):
@@ -85,8 +85,10 @@ def read_address(text: str) -> Address:
 def _read_path(rest: str) -> Path | None:
     """As SQLAlchemy's addresses have it: `///chats.db` counts from the working folder, `////var/chats.db` does not."""
     path = unquote(rest.partition("?")[0])
-    if path in ("", "/", "/:memory:"):
+    if path in ("", "/"):
         return None
+    if path == "/:memory:":
+        raise ValueError("must name a file: what is in memory would be gone at every start")
     if not path.startswith("/"):
         raise ValueError("must be written with three slashes before a file's path, such as sqlite:///chats.db")
     return Path(path[1:]).expanduser()

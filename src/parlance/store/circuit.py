@@ -13,6 +13,8 @@ PAUSE = 0.25
 
 RETRY_AFTER = 1.0
 
+UNCHANGED = "Nothing was changed."
+
 log = logging.getLogger(__name__)
 
 
@@ -58,5 +60,5 @@ class Circuit:
         return self.refusal(outage, kept=kept)
 
     def refusal(self, outage: Outage, *, kept: bool | None = False) -> StorageUnavailable:
-        rest = "Nothing was changed." if kept is False else "What was to be kept may have been kept, or not."
+        rest = UNCHANGED if kept is False else "What was to be kept may have been kept, or not."
         return StorageUnavailable(f"{self._shown} {outage.text}. {rest}", retry_after=RETRY_AFTER)

@@ -74,6 +74,7 @@ POSTGRESQL_CLASSES: dict[str, Outage] = {
 
 SILENT = Outage("did not answer in time", True)
 CROWDED = Outage("is busy: too many wait for it", False)
+REFUSED = Outage("can't be reached: nobody listens there; start it, or correct its address", True)
 LOST = Outage("lost the connection", True)
 
 
@@ -88,8 +89,10 @@ def outage_in(error: BaseException) -> Outage | None:
             return CROWDED
         case TimeoutError():
             return SILENT
+        case ConnectionRefusedError():
+            return REFUSED
         case OSError():
-            return Outage(f"can't be reached: {error.strerror or error}", True)
+            return Outage(f"can't be reached: {error.strerror or error}; look whether it runs", True)
         case _:
             # Connecting, a driver's own errors come as they are.
             return _outage_by_state(error)

@@ -10,7 +10,7 @@ from parlance.core.errors import StorageUnavailable
 from parlance.store.circuit import Circuit
 from parlance.store.faults import CROWDED, outage_in
 
-PATIENCE = 0.9
+PATIENCE = 0.8
 """Seconds for one transaction, from its connection to its commit: who is refused must hear it within a second."""
 
 TURN = 10.0

@@ -67,6 +67,10 @@ class SqlLeases:
             if adopted:
                 owned = [{"of": turn.id, "owner": turn.owner, "epoch": turn.epoch} for turn in adopted]
                 await connection.execute(_OWN, owned)
+                # What the dead were still to hear.
+                await connection.execute(_REDIRECT, [{"of": turn.id, "owner": owner} for turn in adopted])
+                await self._bells.announce(connection, (owner,))
+        self._bells.announced((owner,))
         return tuple(adopted)
 
     async def sweep(self) -> tuple[TurnId, ...]:
@@ -149,6 +153,7 @@ _LOGS: Final = (
 _OWN: Final = (
     update(turns).where(turns.c.id == bindparam("of")).values(owner=bindparam("owner"), epoch=bindparam("epoch"))
 )
+_REDIRECT: Final = update(words).where(words.c.turn_id == bindparam("of")).values(owner=bindparam("owner"))
 _UNHEARD: Final = delete(words).where(words.c.turn_id.in_(bindparam("ids", expanding=True)))
 _FORGET: Final = delete(leases).where(leases.c.expires < database_seconds() - FORGOTTEN)
 _RENEW: Final = (

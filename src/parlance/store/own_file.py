@@ -40,13 +40,16 @@ def take(file: Path, mounts: Path = MOUNTS) -> FileLock:
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_file_system(file.parent.resolve(), mounts)
-        return _lock(file)
+        lock = _lock(file)
+        # What is stored is nobody else's to read; the files that SQLite puts beside it get the same rights.
+        os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
         reason = error.strerror or str(error)
         raise DatabaseRefused(
             f"The database {file} can't be opened: {error.filename or file}: {reason}. Give this process leave to "
             "write there, or name another folder in PARLANCE_DATA."
         ) from None
+    return lock
 
 
 def _lock(file: Path) -> FileLock:

@@ -9,13 +9,13 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from parlance.store.addresses import PostgresqlAddress
 
-STATEMENT = 750
+STATEMENT = 600
 """Milliseconds for one statement: below the patience for a transaction, so that the server's own reason is heard."""
 
 IDLE = 60_000
 """Milliseconds after which the server ends the transaction of a process that has hung."""
 
-FAREWELL = 0.1
+FAREWELL = 0.05
 """Seconds for a connection's polite end."""
 
 

@@ -23,7 +23,7 @@ OLDEST = (3, 35, 0)
 SOUND = (3, 51, 3)
 """The first that is free of the fault that is worked around here."""
 
-BUSY = 600
+BUSY = 500
 """Milliseconds to wait for another program's lock."""
 
 READERS = 4
