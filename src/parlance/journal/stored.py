@@ -18,6 +18,10 @@ from parlance.journal.memory import MemoryJournal, MemoryLog, Readers
 log = logging.getLogger(__name__)
 
 
+WINDOW = 8 << 20
+"""Some 50,000 words: an answer may be taken up from its first word, however much of it has been said."""
+
+
 class Keeping(Struct, frozen=True):
     """`grouped`: told at once and kept within `delay` seconds; `strict`: kept, then told. `patience`: seconds that an
     ending waits for a database that is away. `again`: seconds between two tries.
@@ -35,17 +39,19 @@ class StoredJournal:
     One task keeps what all of them have gained since it last looked, in one go.
     """
 
-    def __init__(self, memory: MemoryJournal, turns: Turns, keeping: Keeping) -> None:
+    def __init__(self, memory: MemoryJournal, turns: Turns, keeping: Keeping, *, window: int = WINDOW) -> None:
+        """`window`: bytes of a log's newest events that are told one by one from memory."""
         self._memory = memory
+        self._window = window
         self._keeper = _Keeper(turns, keeping)
 
     def open(self, turn: TurnId, epoch: Epoch, begun: Sequence[Event]) -> "StoredLog":
-        opened = StoredLog(turn, epoch, self._memory.readers, self._memory.window, self._keeper)
+        opened = StoredLog(turn, epoch, self._memory.readers, self._window, self._keeper)
         opened.begin(begun)
         return self._memory.add(opened)
 
     def reopen(self, kept: KeptEvents, epoch: Epoch) -> "StoredLog":
-        opened = StoredLog(kept.turn.id, epoch, self._memory.readers, self._memory.window, self._keeper)
+        opened = StoredLog(kept.turn.id, epoch, self._memory.readers, self._window, self._keeper)
         opened.begin_again(kept)
         return self._memory.add(opened)
 
