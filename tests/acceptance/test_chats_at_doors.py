@@ -25,7 +25,7 @@ async def new_chat(client: httpx.AsyncClient, message: str = "/words 2") -> str:
     return chat_id
 
 
-@pytest.mark.requirement("chat:chats:doors")
+@pytest.mark.requirement("chats:doors")
 async def test_a_chat_is_one_at_every_door(demo: ServerProcess) -> None:
     async with open_client(demo) as client, open_chat(demo) as socket:
         chat_id = await new_chat(client)
@@ -47,7 +47,7 @@ async def test_a_chat_is_one_at_every_door(demo: ServerProcess) -> None:
         ]
 
 
-@pytest.mark.requirement("chat:chats:bad_ids")
+@pytest.mark.requirement("chats:bad_ids")
 async def test_a_chat_that_is_not_there_is_refused_at_every_door(demo: ServerProcess) -> None:
     missing = "01234567-89ab-7def-8123-456789abcdef"
     async with open_client(demo) as client, open_chat(demo) as socket:
@@ -61,7 +61,7 @@ async def test_a_chat_that_is_not_there_is_refused_at_every_door(demo: ServerPro
         problem_of(await client.post("/create_session", json={"chat_id": missing}), 404, "chat_not_found")
 
 
-@pytest.mark.requirement("chat:chats:resume")
+@pytest.mark.requirement("chats:resume")
 async def test_an_answer_is_resumed_at_another_door_and_in_another_process(tmp_path: Path) -> None:
     settings = {"PARLANCE_DATA": str(tmp_path / "data")}
     async with started(tmp_path / "first", settings) as server, open_client(server) as client:
@@ -88,7 +88,7 @@ def digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-@pytest.mark.requirement("rpc:chats:waiting_calls")
+@pytest.mark.requirement("chats:waiting_calls")
 async def test_a_call_that_waits_survives_the_server_and_any_device_answers_it(tmp_path: Path) -> None:
     settings = {"PARLANCE_DATA": str(tmp_path / "data")}
     async with started(tmp_path / "first", settings) as server:
@@ -113,7 +113,7 @@ async def test_a_call_that_waits_survives_the_server_and_any_device_answers_it(t
     assert roles == ["user", "assistant", "tool", "assistant"]
 
 
-@pytest.mark.requirement("chat:chats:store_always")
+@pytest.mark.requirement("chats:store_always")
 async def test_every_conversation_is_kept_where_the_operator_says_so(tmp_path: Path) -> None:
     async with started(tmp_path, {"PARLANCE_CHATS__STORE": "always"}) as server, open_client(server) as client:
         async with open_chat(server) as socket:

@@ -47,7 +47,7 @@ async def _look(settings: Settings) -> tuple[Probe, DatabaseReport]:
 
 def _print_database(report: DatabaseReport) -> None:
     click.echo("Database")
-    _print_columns([("ok" if report.usable else "FAILS", report.shown, report.text)])
+    _print_columns([("ok" if report.usable else "FAILS", report.shown, report.text, report.note)])
 
 
 def _print_settings(loaded: Loaded, *, show_all: bool) -> None:

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import os
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import uvicorn
 from msgspec import Struct
@@ -38,7 +40,14 @@ async def own_server(settings: Settings) -> AsyncIterator[OwnServer]:
     `ConfigError` and `OSError` where it can't be made.
     """
     key = make_key()
-    private = _private(settings, key)
+    with tempfile.TemporaryDirectory(prefix="parlance-chat-", ignore_cleanup_errors=True) as folder:
+        private = _private(settings, key, Path(folder))
+        async with _served(private, key) as server:
+            yield server
+
+
+@contextlib.asynccontextmanager
+async def _served(private: Settings, key: str) -> AsyncIterator[OwnServer]:
     listener = bind(private)
     port = int(listener.getsockname()[1])
     with contextlib.closing(listener), _logs(private):
@@ -74,11 +83,13 @@ class _QuietServer(uvicorn.Server):
         self.listening.set()
 
 
-def _private(settings: Settings, key: str) -> Settings:
-    """What says where to listen, and whom to let in, is for servers that others use."""
+def _private(settings: Settings, key: str, data: Path) -> Settings:
+    """What says where to listen, whom to let in, and what is kept where is for servers that others use: one of those
+    may be running in this very folder.
+    """
     server = ServerSettings.model_validate({"port": 0, "ws": settings.server.ws})
     access = AccessSettings.model_validate({"keys": {"chat": {"key": key, "scope": "admin"}}})
-    return settings.model_copy(update={"server": server, "access": access})
+    return settings.model_copy(update={"server": server, "access": access, "data": data, "database_url": None})
 
 
 @contextlib.contextmanager
