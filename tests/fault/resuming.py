@@ -1,4 +1,4 @@
-"""One turn, told again at any of three doors from any cursor, in the same words; leaving is always a cut."""
+"""One turn, told again at any of four doors from any cursor, in the same words; leaving is always a cut."""
 
 import hashlib
 import json
@@ -15,6 +15,7 @@ from tests.acceptance.rpc_session import join
 from tests.acceptance.server_process import ServerProcess
 
 DOORS = ("ws_chat", "ndjson_chat", "json_rpc")
+ALL_DOORS = (*DOORS, "rest")
 
 
 class Told(Struct, frozen=True):
@@ -40,7 +41,12 @@ class Doors(Struct, frozen=True):
     @asynccontextmanager
     async def resumed(self, door: str, turn_id: str, after: str | None) -> AsyncIterator[AsyncIterator[Told]]:
         """The turn from behind a cursor. Leaving the block cuts the connection off."""
-        tell = {"ws_chat": self._frames, "ndjson_chat": self._lines, "json_rpc": self._notices}[door]
+        tell = {
+            "ws_chat": self._frames,
+            "ndjson_chat": self._lines,
+            "json_rpc": self._notices,
+            "rest": self._events,
+        }[door]
         async with tell(turn_id, after) as told:
             yield told
 
@@ -72,6 +78,20 @@ class Doors(Struct, frozen=True):
         async with self._lines(turn_id, snapshot.cursor) as rest:
             yield _behind(snapshot, rest)
 
+    @asynccontextmanager
+    async def _events(self, turn_id: str, after: str | None) -> AsyncIterator[AsyncIterator[Told]]:
+        headers = {} if after is None else {"last-event-id": after}
+        async with self.client.stream("GET", f"/api/v1/turns/{turn_id}/events", headers=headers) as response:
+            if response.status_code == 200:
+                yield _each_event(response)
+                return
+            await response.aread()
+        problem = problem_of(response, 410, "cursor_expired")
+        assert problem["turn_id"] == turn_id
+        snapshot = Told(problem["cursor"], _text_of(problem["snapshot"]), shown=True)
+        async with self._events(turn_id, snapshot.cursor) as rest:
+            yield _behind(snapshot, rest)
+
 
 async def _each(frames: AsyncIterable[Any]) -> AsyncIterator[Told]:
     async for text in frames:
@@ -92,6 +112,39 @@ async def _each_line(answer: Answer) -> AsyncIterator[Told]:
     while (line := await answer.line()) is not None:
         if "delta" in line or "done" in line:
             yield Told(line["cursor"], line.get("delta", ""), last="done" in line)
+
+
+async def _each_event(response: httpx.Response) -> AsyncIterator[Told]:
+    async for event in events_of(response):
+        if event.name in ("end", "error") or event.data == "[DONE]":
+            yield Told(event.cursor, last=True)
+        elif not event.name:
+            yield Told(event.cursor, json.loads(event.data)["content"])
+
+
+class ServerEvent(Struct):
+    """One server-sent event, as a browser would hand it over."""
+
+    name: str = ""
+    data: str = ""
+    cursor: str = ""
+
+
+async def events_of(response: httpx.Response) -> AsyncIterator[ServerEvent]:
+    event = ServerEvent()
+    async for line in response.aiter_lines():
+        field, _, value = line.partition(": ")
+        match field:
+            case "event":
+                event.name = value
+            case "data":
+                event.data = value
+            case "id":
+                event.cursor = value
+            case "":
+                if event.data:
+                    yield event
+                event = ServerEvent()
 
 
 async def _behind(first: Told, rest: AsyncIterator[Told]) -> AsyncIterator[Told]:

@@ -49,9 +49,9 @@ class Death:
     def __init__(self, seed: int) -> None:
         chance = random.Random(seed)
         self._point: Point = chance.choice(POINTS)
-        self._left = chance.randint(1, 25)
+        self._left = chance.randint(1, 12)
         if self._point == "any":
-            threading.Timer(chance.uniform(0.02, 0.5), self.come).start()
+            threading.Timer(chance.uniform(0.02, 0.3), self.come).start()
 
     def at(self, point: Point) -> None:
         if point == self._point:

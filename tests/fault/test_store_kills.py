@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
+import pytest
 from msgspec import Struct
 from sqlalchemy import func, select, text
 
@@ -77,6 +78,7 @@ async def life_and_death(process: asyncio.subprocess.Process, order: Order) -> l
     return list(told.values())
 
 
+@pytest.mark.requirement("stores:turns:kills")
 async def test_no_kill_loses_or_doubles_what_was_acknowledged_on_sqlite(tmp_path: Path, long_run: bool) -> None:
     database = await sqlite_with_tables(tmp_path)
     async with opened_keepers(database):
@@ -95,6 +97,7 @@ async def test_no_kill_loses_or_doubles_what_was_acknowledged_on_sqlite(tmp_path
     file.close()
 
 
+@pytest.mark.requirement("stores:turns:kills")
 async def test_no_kill_loses_or_doubles_what_was_acknowledged_on_postgresql(
     postgres_with_tables: str, long_run: bool
 ) -> None:

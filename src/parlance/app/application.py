@@ -103,7 +103,7 @@ async def compose(settings: Settings, *, port: int) -> Application:
         await egress.close()
 
     routes: list[BaseRoute] = [
-        *status.routes(serving, ABOUT),
+        *status.routes(serving, ABOUT, outage=lambda: store.outage),
         *metrics.routes(serving, figures.expose),
         *ws_chat.routes(serving),
         *ndjson_chat.routes(serving),

@@ -3,7 +3,7 @@
 from msgspec import Struct
 
 from parlance.app.store import Store
-from parlance.app.sweeper import Sweeper, ages_of
+from parlance.app.sweeper import Sweeper, Swept, ages_of
 from parlance.config.settings import Settings
 from parlance.core.ids import new_owner_id
 from parlance.doors.rest import Stores
@@ -43,7 +43,8 @@ def open_chats(settings: Settings, store: Store, journal: MemoryJournal) -> Open
         owner=owner,
         options=ChatOptions(settings.chats.send_policy, settings.chats.queue_size),
     )
-    return OpenedChats(stores, Ledger(store.calls), Sweeper(owner, store.leases, store.calls, ages_of(settings)))
+    swept = Swept(store.leases, store.calls, store.answers)
+    return OpenedChats(stores, Ledger(store.calls), Sweeper(owner, swept, ages_of(settings)))
 
 
 def rest_stores(store: Store) -> Stores:

@@ -11,7 +11,7 @@ from parlance.config.errors import ConfigError, Problem
 from parlance.config.settings import Settings
 from parlance.core.errors import StorageUnavailable
 from parlance.net.clock import SYSTEM_CLOCK, Clock
-from parlance.store.addresses import Address, SqliteAddress, read_address
+from parlance.store.addresses import Address, PostgresqlAddress, SqliteAddress, read_address
 from parlance.store.circuit import UNCHANGED
 from parlance.store.database import Database, open_database
 from parlance.store.migrating import bring_up_to_date, standing_of
@@ -43,11 +43,14 @@ class OpenedDatabase(Struct, frozen=True):
 
 
 class DatabaseReport(Struct, frozen=True):
-    """What a database is called, whether it can be used as it is, and in what state it is."""
+    """What a database is called, whether it can be used as it is, and in what state it is. `note`: what else is worth
+    knowing of it.
+    """
 
     shown: str
     usable: bool
     text: str
+    note: str = ""
 
 
 def find_address(settings: Settings) -> Address:
@@ -97,15 +100,14 @@ async def report_database(settings: Settings) -> DatabaseReport:
     """Looks, and changes nothing: not even a file is made."""
     address = find_address(settings)
     if isinstance(address, SqliteAddress) and not _is_there(address.file):
-        return DatabaseReport(address.shown, usable=True, text=f"not there yet; a start makes it{_sqlite_note()}")
+        return DatabaseReport(address.shown, usable=True, text="not there yet; a start makes it", note=_note(address))
     async with _looking(address) as database:
         try:
             standing = await standing_of(database)
         except StorageUnavailable as error:
             return DatabaseReport(address.shown, usable=False, text=_without_name(error, address))
     text = _tell(standing, migrates=settings.database.migrate)
-    note = _sqlite_note() if isinstance(address, SqliteAddress) else ""
-    return DatabaseReport(address.shown, usable=_fits(standing, settings), text=f"{text}{note}")
+    return DatabaseReport(address.shown, usable=_fits(standing, settings), text=text, note=_note(address))
 
 
 def _without_name(error: StorageUnavailable, address: Address) -> str:
@@ -141,6 +143,8 @@ def _tell(standing: Standing, *, migrates: bool) -> str:
     return f"{found}; {'a start brings it' if migrates else '`parlance migrate up` brings it'} to {NEWEST}"
 
 
-def _sqlite_note() -> str:
+def _note(address: Address) -> str:
+    if isinstance(address, PostgresqlAddress):
+        return ""
     version = ".".join(map(str, sqlite_version()))
-    return f" (SQLite {version})" if sqlite_version() >= SOUND else f" (SQLite {version}, with its fault worked around)"
+    return f"SQLite {version}" if sqlite_version() >= SOUND else f"SQLite {version}, with its fault worked around"

@@ -6,7 +6,6 @@ from parlance.app.database import OpenedDatabase, open_own_database, prepare_dat
 from parlance.config.settings import Settings
 from parlance.core.errors import StorageUnavailable
 from parlance.core.principal import DEFAULT_SUBTENANT
-from parlance.core.stores.answers import Answers
 from parlance.core.stores.assistants import Assistants
 from parlance.core.stores.bells import Bells
 from parlance.core.stores.chats import Chats
@@ -15,9 +14,9 @@ from parlance.core.stores.messages import Messages
 from parlance.core.stores.model_calls import ModelCalls
 from parlance.core.stores.subtenants import Subtenants
 from parlance.core.stores.turns import Leases, Turns
+from parlance.store.answers import SqlAnswers
 from parlance.store.assistants import SqlAssistants
 from parlance.store.chats import SqlChats
-from parlance.store.in_memory.answers import InMemoryAnswers
 from parlance.store.keeping import TurnStores
 from parlance.store.memories import SqlMemories
 from parlance.store.messages import SqlMessages
@@ -39,8 +38,13 @@ class Store(Struct, frozen=True, kw_only=True):
     turns: Turns
     leases: Leases
     bells: Bells
-    answers: Answers
+    answers: SqlAnswers
     keeping: TurnStores
+
+    @property
+    def outage(self) -> str | None:
+        """Why nothing can be stored now. Asks nobody."""
+        return self.opened.database.outage
 
     async def prepare(self) -> None:
         """`ConfigError`, which says why, when the database does not come, or can't be used."""
@@ -53,6 +57,7 @@ class Store(Struct, frozen=True, kw_only=True):
 
     async def close(self) -> None:
         await self.keeping.close()
+        await self.answers.close()
         await self.opened.close()
 
 
@@ -73,7 +78,7 @@ def open_store(settings: Settings) -> Store:
         turns=keeping.turns,
         leases=keeping.leases,
         bells=keeping.bells,
-        answers=InMemoryAnswers(),
+        answers=SqlAnswers(database),
         keeping=keeping,
     )
 

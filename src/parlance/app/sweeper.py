@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from parlance.config.settings import Settings
 from parlance.core.ids import OwnerId
+from parlance.core.stores.answers import Answers
 from parlance.core.stores.model_calls import ModelCalls
 from parlance.core.stores.turns import Leases, TurnRecord
 
@@ -21,6 +22,9 @@ LEASE = 15.0
 """Seconds for which a process counts as alive after it last said so."""
 
 RENEWED = LEASE / 3
+AGAIN = 1.0
+"""Seconds until a renewal that failed is tried again: it must be there before others sweep."""
+
 SWEPT = 10.0
 """Seconds between looks for turns of the dead. With the lease: they have ended within 30 s."""
 
@@ -38,6 +42,14 @@ class Ages(Struct, frozen=True):
     model_calls: float
 
 
+class Swept(Struct, frozen=True):
+    """The stores whose old rows are of no use."""
+
+    leases: Leases
+    calls: ModelCalls
+    answers: Answers
+
+
 class _Chore(Struct, frozen=True):
     name: str
     act: Callable[[], Awaitable[None]]
@@ -49,21 +61,23 @@ class Sweeper:
     def __init__(
         self,
         owner: OwnerId,
-        leases: Leases,
-        calls: ModelCalls,
+        swept: Swept,
         ages: Ages,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         chance: Callable[[], float] = random.random,
     ) -> None:
         self._owner = owner
-        self._leases = leases
-        self._calls = calls
+        self._leases = swept.leases
+        self._calls = swept.calls
+        self._answers = swept.answers
         self._ages = ages
         self._now = now
         self._chance = chance
         self._adopt: Callable[[TurnRecord], Awaitable[None]]
         self._failing: set[str] = set()
+        self._held_at: float | None = None
+        self._sweeps_from = 0.0
         self._tasks: tuple[asyncio.Task[None], ...] = ()
 
     async def begin(self, adopt: Callable[[TurnRecord], Awaitable[None]]) -> None:
@@ -77,12 +91,13 @@ class Sweeper:
         old = (
             _Chore("trimming the logs of old turns", self._trim),
             _Chore("forgetting old idempotency keys", self._forget_keys),
+            _Chore("forgetting old answers to requests", self._forget_answers),
             _Chore("forgetting old calls of models", self._forget_calls),
         )
         await self._do(lease)
         # Apart from each other: what takes long must not cost the lease.
         self._tasks = (
-            asyncio.create_task(self._repeat((lease,), RENEWED, at_once=False), name="lease"),
+            asyncio.create_task(self._live(lease), name="lease"),
             asyncio.create_task(self._repeat((dead,), SWEPT), name="sweeper of the dead"),
             asyncio.create_task(self._repeat(old, TIDIED), name="sweeper of the old"),
         )
@@ -94,9 +109,14 @@ class Sweeper:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._do(_Chore("giving back the lease of this process", self._release))
 
-    async def _repeat(self, chores: Sequence[_Chore], every: float, *, at_once: bool = True) -> None:
-        if at_once:
-            await self._do(*chores)
+    async def _live(self, lease: _Chore) -> None:
+        while True:
+            pause = AGAIN if lease.name in self._failing else RENEWED
+            await asyncio.sleep(pause * (1 - JITTER * self._chance()))
+            await self._do(lease)
+
+    async def _repeat(self, chores: Sequence[_Chore], every: float) -> None:
+        await self._do(*chores)
         while True:
             await asyncio.sleep(every * (1 - JITTER * self._chance()))
             await self._do(*chores)
@@ -115,12 +135,21 @@ class Sweeper:
                     _log.info(f"{chore.name} works again")
 
     async def _renew(self) -> None:
+        before, loop = self._held_at, asyncio.get_running_loop()
         await self._leases.hold(self._owner, LEASE)
+        self._held_at = loop.time()
+        if before is not None and self._held_at - before > LEASE:
+            # The database was away, from others too: they live, and are given the time to say so.
+            self._sweeps_from = self._held_at + RENEWED
 
     async def _release(self) -> None:
         await self._leases.release(self._owner)
 
     async def _end_turns_of_dead(self) -> None:
+        # Whoever could not renew its own lease for so long would end its own turns.
+        await self._renew()
+        if asyncio.get_running_loop().time() < self._sweeps_from:
+            return
         # What waits for its caller can go on here; what was being said is broken off.
         for turn in await self._leases.adopt(self._owner):
             await self._adopt(turn)
@@ -132,6 +161,9 @@ class Sweeper:
 
     async def _forget_keys(self) -> None:
         await self._leases.forget_keys(self._ago(self._ages.idempotency_keys))
+
+    async def _forget_answers(self) -> None:
+        await self._answers.forget(self._ago(self._ages.idempotency_keys))
 
     async def _forget_calls(self) -> None:
         await self._calls.forget(self._ago(self._ages.model_calls))

@@ -116,6 +116,10 @@ class Log(Protocol):
         """From the event behind number `after` on, to the end. `CursorExpired`, as of `check`."""
         ...
 
+    def renumber(self, epoch: Epoch, epochs: Sequence[tuple[int, Epoch]]) -> None:
+        """Numbers stay, and bear another epoch from here on; `epochs` says up to which number they bore which before."""
+        ...
+
     def dismiss(self) -> None:
         """All who follow it leave: nothing more will be said of it here."""
         ...

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from weakref import WeakValueDictionary
 
@@ -126,17 +127,35 @@ class ChatTurns:
             for turn in here:
                 await turn.finished()
             if elsewhere:
-                await self._until_ended_before(opened.accepted.turn)
+                await self._until_ended_before(opened.accepted.turn, asked)
             return await self._beginning(opened.turn, opened.accepted.turn, opened.accepted.chat, asked)
 
         return begin
 
-    async def _until_ended_before(self, turn: TurnRecord) -> None:
-        """Other processes run what is ahead of it."""
-        ended = False
-        while not ended:
-            await asyncio.sleep(LOOK)
-            ended = await self._stores.turns.ended_before(turn)
+    async def _until_ended_before(self, turn: TurnRecord, asked: ChatAsk) -> None:
+        """Other processes run what is ahead of it, and are asked to make room as `make_room` does here."""
+        heard, told = asyncio.Event(), set[TurnId]()
+        unsubscribe = self._stores.bells.subscribe(turn.chat, heard.set)
+        try:
+            while True:
+                heard.clear()
+                # A database that is away for a while must not cost the message that waits.
+                with suppress(StorageUnavailable):
+                    if await self._stores.turns.ended_before(turn):
+                        return
+                    await self._ask_for_room(turn, asked, told)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(heard.wait(), LOOK)
+        finally:
+            unsubscribe()
+
+    async def _ask_for_room(self, turn: TurnRecord, asked: ChatAsk, told: set[TurnId]) -> None:
+        ahead = await self._stores.turns.list(turn.chat, Page(limit=1_000), None, open_only=True)
+        for before in ahead:
+            stop = "superseded" if before.state == "waiting" else "cancelled" if self._interrupts(asked) else None
+            if stop is not None and before.position < turn.position and before.id not in told:
+                told.add(before.id)
+                await self._stores.bells.send(Word(turn=before.id, stop=stop))
 
     async def reopen(self, record: TurnRecord, target: Target | None) -> Turn | None:
         """A turn that another process left waiting, to go on with. None where it can't be gone on with: it has ended."""
@@ -162,12 +181,14 @@ class ChatTurns:
 
     def make_room(self, opened: Opened, asked: ChatAsk, ahead: Sequence[TurnView]) -> None:
         """Whoever says something new does not answer what they were asked, and may want no other answer either."""
-        interrupts = (asked.policy or self._stores.options.policy) == "interrupt"
         for turn in ahead:
             if turn.waiting:
                 turn.stop("superseded")
-            elif interrupts:
+            elif self._interrupts(asked):
                 turn.stop("cancelled")
+
+    def _interrupts(self, asked: ChatAsk) -> bool:
+        return (asked.policy or self._stores.options.policy) == "interrupt"
 
     async def find(self, turn_id: TurnId, principal: Principal) -> TurnView:
         """A turn that does not run here. `TurnNotFound`."""

@@ -115,9 +115,14 @@ class RemoteTurn:
             return
         except TurnNotFound:
             # Its chat was deleted: nobody will ever say how it ended.
-            self.log.append((TurnEnded("cancelled"),))
+            if not self.ended:
+                self.log.append((TurnEnded("cancelled"),))
             return
-        self.log.append([event for _, event in kept.events])
+        if kept.turn.epoch != self.log.epoch:
+            # Another one goes on with it: what its owner showed, and did not keep, bore the same numbers before.
+            self.log.renumber(kept.turn.epoch, kept.epochs)
+        # While these were read, somebody else may have taken up some of them.
+        self.log.append([event for number, event in kept.events if number > self.log.head])
 
     def _came(self) -> None:
         self._followers += 1

@@ -113,6 +113,10 @@ class MemoryLog:
             self.head = events[-1][0]
             self.ended = type(events[-1][1]) is TurnEnded
 
+    def renumber(self, epoch: Epoch, epochs: Sequence[tuple[int, Epoch]]) -> None:
+        self.epoch = epoch
+        self._epochs = epochs
+
     def read(self, after: int = 0) -> Sequence[Event]:
         if after >= self._trimmed.end:
             return self._events[after - self._trimmed.end :]

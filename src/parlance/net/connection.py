@@ -270,7 +270,9 @@ class Connection(asyncio.Protocol):
         if self._parser is None or self._answer is None:
             return
         status = self._parser.get_status_code()
-        if status >= 200 or status == _SWITCHED:
+        if status == _SWITCHED:
+            raise NotHttp("Nobody asked for another protocol.")
+        if status >= 200:
             self._head = -1
             self._answer.begin(status, self._headers)
 

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec import Struct
 from yarl import URL
 
-from parlance.core.errors import HostAnswerInvalid, HostUnreachable
+from parlance.core.errors import HostAnswerInvalid, HostUnreachable, InvalidRequest
 from parlance.core.provider import HostAnswer
 from parlance.net.addresses import Network, check_address
 from parlance.net.content_coding import unpacked
@@ -74,6 +74,8 @@ class Egress:
         self._client = self._proxied = None
 
     async def _send(self, method: str, url: URL, body: bytes, *, headers: Mapping[str, str], way: Way) -> Answer:
+        if way.proxy is not None and not way.trusted:
+            raise InvalidRequest("No proxy is used for what a caller named: nobody could check where it leads.")
         tls = self._context(way) if url.scheme == "https" or way.ca_file else None
         ask = Ask(method, url, headers, body, way.connect, None if way.trusted else self._check)
         if way.proxy is not None:

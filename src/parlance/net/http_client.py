@@ -1,6 +1,7 @@
 """Asks hosts over HTTP/1.1, on connections that are used again. Knows no proxy; what may be reached is its owner's."""
 
 import asyncio
+import ipaddress
 import socket
 import ssl
 from base64 import b64encode
@@ -36,8 +37,8 @@ class Ask(Struct, frozen=True):
 class HttpClient:
     """Make it, use it and close it in one event loop. Redirects are answers like any other."""
 
-    def __init__(self) -> None:
-        self._names = Names()
+    def __init__(self, names: Names | None = None) -> None:
+        self._names = names or Names()
         self._idle: dict[Target, list[Connection]] = {}
         self._open: set[Connection] = set()
         self._emptied: asyncio.Future[None] | None = None
@@ -89,6 +90,8 @@ class HttpClient:
                 places = await self._places(target, ask.check)
                 opened = await open_socket(places)
                 return await self._open_over(opened, target)
+        except NotConnected:
+            raise
         except TimeoutError as error:
             raise ConnectTimeout() from error
         except socket.gaierror as error:
@@ -101,7 +104,11 @@ class HttpClient:
             raise NotConnected("network", _reason(error)) from error
 
     async def _places(self, target: Target, check: Callable[[str], None] | None) -> Sequence[Place]:
-        """What passed the check is what is connected to."""
+        """What passed the check is what is connected to. A name that ends in a number is none (URL standard, 3.5), since
+        resolvers take some for addresses in disguise.
+        """
+        if target.host.rpartition(".")[2].isdigit() and not _is_address(target.host):
+            raise NotConnected("name")
         places = await self._names.resolve(target.host, target.port)
         if check is not None:
             for place in places:
@@ -157,6 +164,14 @@ def encode_head(ask: Ask) -> bytes:
     if text.count("\n") != len(fields) or text.count("\r") != len(fields) or "\0" in text:
         raise ValueError("A header of a request has a line break in it.")
     return f"{ask.method} {url.raw_path_qs} HTTP/1.1\r\n{text}\r\n".encode(errors="surrogateescape")
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _reason(error: OSError) -> str:

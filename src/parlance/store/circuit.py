@@ -28,6 +28,11 @@ class Circuit:
         self._again_at = 0.0
         self._trying = False
 
+    @property
+    def outage(self) -> str | None:
+        """Why the database can't be used, as it was seen last; None while it can."""
+        return None if self._outage is None else f"{self._shown} {self._outage.text}."
+
     def check(self) -> None:
         """`StorageUnavailable` while it is down and it is not time to try it again."""
         if self._outage is not None and (self._trying or self._clock.monotonic() < self._again_at):
@@ -61,4 +66,5 @@ class Circuit:
 
     def refusal(self, outage: Outage, *, kept: bool | None = False) -> StorageUnavailable:
         rest = UNCHANGED if kept is False else "What was to be kept may have been kept, or not."
-        return StorageUnavailable(f"{self._shown} {outage.text}. {rest}", retry_after=RETRY_AFTER)
+        shown = f"{self._shown} {outage.text}. {rest}"
+        return StorageUnavailable(shown, retry_after=RETRY_AFTER, maybe_kept=kept is None)

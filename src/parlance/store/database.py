@@ -31,6 +31,11 @@ class Database:
         self._writing = writing
         self._engines = engines
 
+    @property
+    def outage(self) -> str | None:
+        """Why the database can't be written or read, as whoever tried last has seen it. Asks nobody."""
+        return self._writing.outage or self._reading.outage
+
     def reading(self, *, within: float = PATIENCE) -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that sees one state of the database, and can't change it."""
         return self._transaction(self._reading, within)

@@ -58,6 +58,8 @@ POSTGRESQL: dict[str, Outage] = {
     "40001": Outage("was changed by somebody else at the same moment; try again", False),
     "40P01": Outage("was changed by somebody else at the same moment; try again", False),
     "55P03": Outage("is locked; try again", False),
+    # A statement that was prepared before a newer version changed the tables; prepared anew it works.
+    "0A000": Outage("changed its tables at this moment; try again", False),
     "25006": Outage("is read-only now; name the server that may be written", True, writing=True),
     "3D000": Outage("is not there; create it", True),
     "42501": Outage("refuses its user; grant it what it needs", True),

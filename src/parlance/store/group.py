@@ -42,15 +42,18 @@ Told = Accepted | TurnRecord | None
 """What comes of an ask: a turn's acceptance, its end, or nothing to tell."""
 
 
-async def write_group(connection: AsyncConnection, asks: Sequence[Ask]) -> tuple[list[Told | Exception], set[str]]:
+async def write_group(
+    connection: AsyncConnection, asks: Sequence[Ask], *, contested: bool
+) -> tuple[list[Told | Exception], set[str]]:
     """What came of each ask, in their order, once the transaction is committed; and which turns and chats changed.
 
-    An ask that can't be done is told its error, and the others are done nonetheless.
+    An ask that can't be done is told its error, and the others are done nonetheless. `contested`: another process was
+    at the same rows a moment ago.
     """
     known, gains = Known(), Gains()
     accepts = [ask for ask in asks if isinstance(ask, NewTurn)]
     if accepts:
-        await known.read_for(connection, accepts)
+        await known.read_for(connection, accepts, contested=contested)
     begun = {new.id for new in accepts}
     changed = {turn for ask in asks for turn in _turns_of(ask)} - begun
     if changed:

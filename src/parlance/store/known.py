@@ -47,14 +47,17 @@ class Known:
         self.subtenants: set[str] = set()
         self.assistants: dict[str, str | None] = {}
 
-    async def read_for(self, connection: AsyncConnection, accepts: Sequence[NewTurn]) -> None:
+    async def read_for(self, connection: AsyncConnection, accepts: Sequence[NewTurn], *, contested: bool) -> None:
         """Lock the chats that turns are to be accepted in, and read what decides about them.
 
         Always in the order of their ids, so that no two processes wait for each other. Whoever had to wait for such a
-        lock may see the chat's turns as they were before: then the next position is taken, and it begins anew.
+        lock may have read the chat's turns as they were before. Then the next position is taken, and it must begin
+        anew, `contested`: with the lock first, and a look at the turns behind it.
         """
         await self._read_keys(connection, [new.key for new in accepts if new.key is not None])
         asked = {new.chat for new in accepts} | {known.turn.chat for known in self.keys.values()}
+        if contested:
+            await connection.execute(_LOCK, {"ids": _ids(asked)})
         for count, *row in await connection.execute(_CHATS, {"ids": _ids(asked)}):
             chat = read_row(Chat, row[:_OF_CHAT])
             self.chats[chat.id] = KnownChat(chat, count)
@@ -121,6 +124,7 @@ _CHATS: Final = (
     .order_by(chats.c.id)
     .with_for_update(key_share=True, of=chats)
 )
+_LOCK: Final = select(chats.c.id).where(_in(chats.c.id)).order_by(chats.c.id).with_for_update(key_share=True)
 _TURNS: Final = select(*COLUMNS).where(_in(turns.c.id)).order_by(turns.c.id).with_for_update(key_share=True)
 _SUBTENANTS: Final = select(subtenants.c.id).where(_in(subtenants.c.id))
 _ASSISTANTS: Final = select(assistants.c.id, assistants.c.subtenant_id).where(_in(assistants.c.id))

@@ -26,6 +26,10 @@ class Lane:
         self._circuit = circuit
         self._free = asyncio.Semaphore(width)
 
+    @property
+    def outage(self) -> str | None:
+        return self._circuit.outage
+
     @asynccontextmanager
     async def transaction(self, within: float) -> AsyncIterator[AsyncConnection]:
         """Commits at a clean end, and rolls back else. `StorageUnavailable` when the database can't be used, or takes

@@ -30,7 +30,7 @@ def open_engine(address: PostgresqlAddress, connections: int) -> AsyncEngine:
             except TimeoutError:
                 self.terminate()
 
-    async def connect(*_: Any, **__: Any) -> Any:
+    async def connect() -> Any:
         return await asyncpg.connect(
             address.dsn,
             connection_class=Connection,

@@ -1,8 +1,11 @@
 """Who in this process is to be woken, and by what."""
 
+import logging
 from collections.abc import Iterable
 
 from parlance.core.stores.bells import Unsubscribe, Wake
+
+log = logging.getLogger(__name__)
 
 
 class Subscribers:
@@ -26,7 +29,11 @@ class Subscribers:
     def ring(self, ids: Iterable[str]) -> None:
         for id in ids:
             for wake in tuple(self._wakes.get(id, {}).values()):
-                wake()
+                try:
+                    wake()
+                except Exception:
+                    # What rang has been committed: nobody may take it for failed.
+                    log.exception("One who was to be woken failed")
 
     def ring_all(self) -> None:
         self.ring(tuple(self._wakes))

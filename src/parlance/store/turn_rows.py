@@ -1,7 +1,7 @@
 """Turns and the pieces of their logs as rows, both ways."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
@@ -12,6 +12,7 @@ from parlance.core.stores.turns import Piece, TurnRecord
 from parlance.core.usage import Usage
 from parlance.store.pieces import Numbered, last_of
 from parlance.store.prepared import Values
+from parlance.store.rows import Fields
 from parlance.store.tables.turns import turns
 
 COLUMNS: Final = (
@@ -79,7 +80,7 @@ def encode_progress(turn: TurnRecord) -> Values:
     }
 
 
-def decode_turn(row: Sequence[Any]) -> TurnRecord:
+def decode_turn(row: Fields) -> TurnRecord:
     *rest, finish, usage, fault = row
     id, chat, subtenant, position, owner, epoch, head, principal, door, request, model, provider, state, *times = rest
     return TurnRecord(

@@ -142,14 +142,12 @@ class Writer:
         except StorageUnavailable:
             raise
         except Exception:
-            if len(asks) > 1:
-                return [(await self._alone(ask)) for ask in asks]
-            return [await self._alone(asks[0])]
+            return [await self._alone(ask) for ask in asks]
 
     async def _alone(self, ask: Ask) -> Told | Exception:
         for _ in range(TRIES):
             try:
-                return (await self._transact([ask]))[0]
+                return (await self._transact([ask], contested=True))[0]
             except StorageUnavailable:
                 raise
             except Exception as error:
@@ -161,9 +159,9 @@ class Writer:
         log.error("A change of a turn contradicts what is stored, again and again")
         return InternalError()
 
-    async def _transact(self, asks: Sequence[Ask]) -> Sequence[Told | Exception]:
+    async def _transact(self, asks: Sequence[Ask], *, contested: bool = False) -> Sequence[Told | Exception]:
         async with self._database.writing() as connection:
-            outcomes, rung = await write_group(connection, asks)
+            outcomes, rung = await write_group(connection, asks, contested=contested)
             await self._bells.announce(connection, rung)
         self._bells.announced(rung)
         return outcomes

@@ -24,6 +24,7 @@ class Rung:
         return times > 0
 
 
+@pytest.mark.requirement("stores:turns:bells")
 async def test_a_turn_rings_when_it_grows_and_when_it_ends(keepers: Keepers) -> None:
     turn = (await keepers.accept()).turn
     other = (await keepers.accept()).turn
@@ -68,6 +69,7 @@ async def test_who_has_left_is_not_woken(keepers: Keepers) -> None:
     assert (rung.now(), stays.now()) == (False, True)
 
 
+@pytest.mark.requirement("stores:turns:words")
 async def test_words_reach_the_owner_once_and_in_order(keepers: Keepers) -> None:
     owner, other = new_owner_id(), new_owner_id()
     turn = (await keepers.accept(owner=owner)).turn

@@ -3,6 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from msgspec import Raw
 
 from parlance.core.events import (
@@ -71,6 +72,7 @@ async def test_a_lease_that_ran_out_is_none(keepers: Keepers) -> None:
     assert (await keepers.turns.find(kept.id, None)).state == "running"
 
 
+@pytest.mark.requirement("stores:turns:dead")
 async def test_what_was_kept_of_an_answer_stands(keepers: Keepers) -> None:
     turn = await begun(keepers, *a_step("one two three")[:4])
     await keepers.leases.sweep()
@@ -88,6 +90,7 @@ async def test_what_was_kept_of_an_answer_stands(keepers: Keepers) -> None:
     assert swept.usage.estimated
 
 
+@pytest.mark.requirement("stores:turns:dead")
 async def test_all_that_is_open_is_closed_as_it_was_shown(keepers: Keepers) -> None:
     note = Annotation("gemini", "cited", Raw(b"{}"))
     call = ToolCall(CallId("call_1"), "look", "")
@@ -137,6 +140,7 @@ async def test_a_turn_that_only_waited_ends_without_an_answer(keepers: Keepers) 
     assert isinstance((await log_of(keepers, second))[1], TurnEnded)
 
 
+@pytest.mark.requirement("stores:turns:dead:epoch")
 async def test_what_follows_the_kept_events_bears_a_new_epoch(keepers: Keepers) -> None:
     """The owner may have told more than was kept: a cursor from there must not pass for one of the closing."""
     turn = await begun(keepers, *a_step("one two")[:3])
@@ -148,6 +152,7 @@ async def test_what_follows_the_kept_events_bears_a_new_epoch(keepers: Keepers) 
     assert kept.epoch_of(turn.head + 1) == kept.turn.epoch
 
 
+@pytest.mark.requirement("stores:turns:dead:once")
 async def test_a_turn_is_swept_once_however_many_sweep(keepers: Keepers) -> None:
     turns = [await begun(keepers, *a_step("one two")[:4]) for _ in range(30)]
     swept = await asyncio.gather(*(keepers.leases.sweep() for _ in range(4)))
@@ -158,6 +163,7 @@ async def test_a_turn_is_swept_once_however_many_sweep(keepers: Keepers) -> None
         assert len(await texts(keepers, turn.chat)) == 2
 
 
+@pytest.mark.requirement("stores:turns:dead:once")
 async def test_an_owner_that_was_taken_for_dead_is_told_how_its_turn_ended(keepers: Keepers) -> None:
     turn = await begun(keepers, *a_step("one two")[:3])
     await keepers.leases.sweep()
@@ -186,6 +192,7 @@ async def test_the_next_turn_of_a_chat_may_begin_when_the_dead_one_is_swept(keep
     assert ids(await keepers.turns.list(dead.chat, _ALL, None, open_only=True)) == [waiting.id]
 
 
+@pytest.mark.requirement("stores:turns:adopted")
 async def test_what_waits_for_its_caller_may_be_adopted(keepers: Keepers) -> None:
     mine, other = new_owner_id(), new_owner_id()
     await keepers.leases.hold(mine, LONG)
@@ -203,6 +210,7 @@ async def test_what_waits_for_its_caller_may_be_adopted(keepers: Keepers) -> Non
     assert await keepers.leases.sweep() == (running.id,)
 
 
+@pytest.mark.requirement("stores:turns:adopted")
 async def test_an_adopted_turn_is_its_new_owners_alone(keepers: Keepers) -> None:
     mine = new_owner_id()
     await keepers.leases.hold(mine, LONG)

@@ -67,6 +67,7 @@ async def test_events_of_every_kind_are_told_as_they_were(keepers: Keepers) -> N
     assert [event for _, event in (await log_of(keepers, turn))[1:]] == odd
 
 
+@pytest.mark.requirement("stores:turns:logs")
 async def test_a_log_is_told_from_any_number(keepers: Keepers) -> None:
     turn = (await keepers.accept()).turn
     step = a_step("one two three four five")
@@ -78,6 +79,7 @@ async def test_a_log_is_told_from_any_number(keepers: Keepers) -> None:
         assert await log_of(keepers, turn, after) == whole[after:]
 
 
+@pytest.mark.requirement("stores:turns:trimmed")
 async def test_the_logs_of_old_turns_lose_openings_and_growth_and_nothing_else(keepers: Keepers) -> None:
     chat = await keepers.chat()
     turn = (await keepers.accept(chat)).turn
@@ -100,6 +102,7 @@ async def test_the_logs_of_old_turns_lose_openings_and_growth_and_nothing_else(k
     assert await keepers.messages.all(chat, None) == messages
 
 
+@pytest.mark.requirement("stores:turns:trimmed")
 async def test_every_number_keeps_its_epoch_when_it_is_trimmed(keepers: Keepers) -> None:
     turn = (await keepers.accept()).turn
     await keepers.turns.keep([a_piece(turn, a_step("one two")[:4])])
@@ -114,6 +117,7 @@ async def test_every_number_keeps_its_epoch_when_it_is_trimmed(keepers: Keepers)
     assert trimmed.lost == 5
 
 
+@pytest.mark.requirement("stores:turns:history")
 async def test_history_is_what_earlier_turns_have_said(keepers: Keepers) -> None:
     chat = await keepers.chat()
     await keepers.answered(chat, "one", "first")
@@ -137,6 +141,7 @@ async def test_a_turn_that_has_not_ended_is_no_history_yet(keepers: Keepers) -> 
     assert await keepers.turns.history(turn) == ()
 
 
+@pytest.mark.requirement("stores:turns:history")
 async def test_history_answers_calls_that_nobody_answered(keepers: Keepers) -> None:
     chat = await keepers.chat()
     first = (await keepers.accept(chat, "one")).turn

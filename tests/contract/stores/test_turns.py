@@ -36,6 +36,7 @@ from tests.contract.stores.turn_world import (
 from tests.contract.stores.turn_world import keepers as keepers
 
 
+@pytest.mark.requirement("stores:turns:accepted")
 async def test_a_turn_is_accepted_with_its_message_and_its_first_event(keepers: Keepers) -> None:
     chat = await keepers.chat()
     new = a_new_turn(chat, "hello")
@@ -49,6 +50,7 @@ async def test_a_turn_is_accepted_with_its_message_and_its_first_event(keepers: 
     assert await texts(keepers, chat) == [("user", "hello", None)]
 
 
+@pytest.mark.requirement("stores:turns:accepted")
 async def test_a_chat_may_be_made_with_its_first_turn(keepers: Keepers) -> None:
     new_chat = NewChat(id=new_chat_id(), subtenant_id=HOME, title="Title", enabled_functions=())
     accepted = await keepers.accept(new_chat.id, new_chat=new_chat)
@@ -100,6 +102,7 @@ async def test_a_turn_waits_behind_those_that_have_not_ended(keepers: Keepers) -
     assert (fourth.turn.position, ids(fourth.ahead)) == (4, [second.turn.id, third.turn.id])
 
 
+@pytest.mark.requirement("stores:turns:policies")
 async def test_a_policy_may_refuse_a_chat_that_is_busy(keepers: Keepers) -> None:
     chat = await keepers.chat()
     running = (await keepers.accept(chat, policy="reject")).turn
@@ -109,6 +112,7 @@ async def test_a_policy_may_refuse_a_chat_that_is_busy(keepers: Keepers) -> None
     assert (await keepers.accept(chat, policy="reject")).turn.position == 2
 
 
+@pytest.mark.requirement("stores:turns:policies")
 async def test_a_queue_is_bounded(keepers: Keepers) -> None:
     chat = await keepers.chat()
     for _ in range(3):
@@ -118,6 +122,7 @@ async def test_a_queue_is_bounded(keepers: Keepers) -> None:
     assert len(await texts(keepers, chat)) == 3
 
 
+@pytest.mark.requirement("stores:turns:policies")
 async def test_a_turn_that_waits_for_its_caller_hinders_nobody(keepers: Keepers) -> None:
     chat = await keepers.chat()
     waiting = (await keepers.accept(chat)).turn
@@ -127,6 +132,7 @@ async def test_a_turn_that_waits_for_its_caller_hinders_nobody(keepers: Keepers)
     assert accepted.ahead[0].state == "waiting"
 
 
+@pytest.mark.requirement("stores:turns:keys")
 async def test_a_request_that_comes_again_is_the_turn_it_began(keepers: Keepers) -> None:
     chat = await keepers.chat()
     first = await keepers.accept(chat, key=a_key())
@@ -147,6 +153,7 @@ async def test_a_request_that_comes_again_makes_no_second_chat(keepers: Keepers)
         await keepers.chats.find(chats[1].id, None)
 
 
+@pytest.mark.requirement("stores:turns:keys")
 async def test_a_key_is_for_one_request(keepers: Keepers) -> None:
     chat = await keepers.chat()
     await keepers.accept(chat, key=a_key(fingerprint=b"this"))
@@ -166,6 +173,7 @@ async def test_a_refused_request_leaves_its_key_free(keepers: Keepers) -> None:
     assert not (await keepers.accept(chat, key=a_key(), policy="reject")).repeated
 
 
+@pytest.mark.requirement("stores:turns:keys:race")
 async def test_two_hundred_callers_with_one_key_begin_one_turn(keepers: Keepers) -> None:
     chat = await keepers.chat()
     accepted = await asyncio.gather(*(keepers.accept(chat, key=a_key()) for _ in range(200)))
@@ -181,6 +189,7 @@ async def test_those_who_come_at_once_stand_in_the_order_they_came(keepers: Keep
     assert [text for _, text, _ in await texts(keepers, chat)] == [str(number) for number in range(50)]
 
 
+@pytest.mark.requirement("stores:turns:groups")
 async def test_one_that_is_refused_does_not_fail_those_beside_it(keepers: Keepers) -> None:
     good, busy = await keepers.chat(), await keepers.chat()
     await keepers.accept(busy)
@@ -213,6 +222,7 @@ async def test_pieces_are_kept_in_order(keepers: Keepers) -> None:
     assert (kept.lost, kept.epochs) == (0, ((kept.turn.head, turn.epoch),))
 
 
+@pytest.mark.requirement("stores:turns:pieces")
 async def test_what_is_kept_twice_is_kept_once(keepers: Keepers) -> None:
     """Who was not told that a piece was kept sends it again, together with what came since."""
     turn = (await keepers.accept()).turn
@@ -225,6 +235,7 @@ async def test_what_is_kept_twice_is_kept_once(keepers: Keepers) -> None:
     assert numbers == list(range(1, ended.head + 1))
 
 
+@pytest.mark.requirement("stores:turns:pieces")
 async def test_a_hole_is_never_kept(keepers: Keepers) -> None:
     turn = (await keepers.accept()).turn
     with pytest.raises(RuntimeError):
@@ -247,6 +258,7 @@ async def test_an_ending_brings_messages_status_and_the_last_events(keepers: Kee
     assert await texts(keepers, chat) == [("user", "hello", "completed"), ("assistant", "one two", "completed")]
 
 
+@pytest.mark.requirement("stores:turns:one_ending")
 async def test_a_turn_ends_once(keepers: Keepers) -> None:
     chat = await keepers.chat()
     turn = (await keepers.accept(chat)).turn
@@ -282,6 +294,7 @@ async def test_nobody_elses_epoch_is_kept(keepers: Keepers) -> None:
     assert (await keepers.turns.find(turn.id, None)).head == 1
 
 
+@pytest.mark.requirement("stores:turns:reach")
 async def test_what_is_out_of_reach_is_not_found(keepers: Keepers) -> None:
     turn = (await keepers.accept()).turn
     for id, reach in ((turn.id, "other"), (new_turn_id(), None), (TurnId("no id"), None), (TurnId("a\0b"), None)):

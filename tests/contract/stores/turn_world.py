@@ -77,12 +77,12 @@ class Keepers(Struct, frozen=True, kw_only=True):
 
     async def accept(self, chat: ChatId | None = None, text: str = "hello", **given: object) -> Accepted:
         chat = await self.chat() if chat is None else chat
-        return await self.turns.accept(a_new_turn(chat, text, **given))  # type: ignore[arg-type]  # as given
+        return await self.turns.accept(a_new_turn(chat, text, **given))  # type: ignore[arg-type]  # what a_new_turn and an_ending take
 
     async def answered(self, chat: ChatId, text: str, answer: str, **ending: object) -> TurnRecord:
         """A turn that is begun and ended."""
         accepted = await self.accept(chat, text)
-        return await self.turns.end(an_ending(accepted.turn, a_step(answer), **ending))  # type: ignore[arg-type]  # as given
+        return await self.turns.end(an_ending(accepted.turn, a_step(answer), **ending))  # type: ignore[arg-type]  # what a_new_turn and an_ending take
 
 
 def keepers_in_memory(shelf: Shelf) -> Keepers:

@@ -8,13 +8,14 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from parlance.app.sweeper import LEASE, SWEPT, TIDIED, Ages, Sweeper, ages_of
+from parlance.app.sweeper import LEASE, SWEPT, TIDIED, Ages, Sweeper, Swept, ages_of
 from parlance.config.settings import Settings
 from parlance.core.errors import StorageUnavailable
 from parlance.core.ids import OwnerId, TurnId
 from parlance.core.stores import Page, Reach
 from parlance.core.stores.model_calls import CallFilter, ModelCall, UsageTotal
 from parlance.core.stores.turns import TurnRecord
+from parlance.store.in_memory.answers import InMemoryAnswers
 from tests.unit.routing.virtual_time import now, pass_by, run
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -84,6 +85,11 @@ class Stores:
         self.befores["forget_keys"] = before
         return 0
 
+    async def forget_answers(self, before: datetime) -> int:
+        self._call("forget_answers")
+        self.befores["forget_answers"] = before
+        return 0
+
     async def forget(self, before: datetime) -> int:
         self._call("forget")
         self.befores["forget"] = before
@@ -99,11 +105,22 @@ class Stores:
         raise NotImplementedError
 
 
+class Answers(InMemoryAnswers):
+    """Whose forgetting is one of the `stores`' calls."""
+
+    def __init__(self, stores: Stores) -> None:
+        super().__init__()
+        self._stores = stores
+
+    async def forget(self, before: datetime) -> int:
+        return await self._stores.forget_answers(before)
+
+
 def swept(stores: Stores, seconds: float, *, chance: float = 0.0) -> None:
     """A process that lives for so long."""
 
     async def live() -> None:
-        sweeper = Sweeper(OWNER, stores, stores, AGES, now=date, chance=lambda: chance)
+        sweeper = Sweeper(OWNER, Swept(stores, stores, Answers(stores)), AGES, now=date, chance=lambda: chance)
         await sweeper.begin(stores.take_up)
         assert "hold" in dict(stores.calls)
         await pass_by(seconds)
@@ -151,7 +168,7 @@ def test_those_who_died_long_ago_are_swept_at_the_start() -> None:
 def test_what_is_older_than_its_age_is_forgotten_every_minute() -> None:
     stores = Stores()
     swept(stores, 3_600.0)
-    for name, age in (("trim", 100), ("forget_keys", 200), ("forget", 300)):
+    for name, age in (("trim", 100), ("forget_keys", 200), ("forget_answers", 200), ("forget", 300)):
         assert len(stores.times(name)) == 3_600 / TIDIED + 1
         assert stores.befores[name] == BEGUN + timedelta(seconds=stores.times(name)[-1] - age)
 

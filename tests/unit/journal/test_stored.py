@@ -121,7 +121,7 @@ async def test_an_ending_is_kept_before_it_is_told_and_with_the_messages_of_the_
     house = House(Keeping(delay=60.0))
     log = await house.opened()
     origin = Origin("scripted", "fast", "scripted")
-    log.append([StepStarted(1, origin), StepEnded(1, "stop", None, None, new_message_id())])
+    log.append([StepStarted(1, origin), StepEnded(1, "stop", new_message_id())])
     assert len(await house.kept(log)) == 1
     assert await log.end(ENDED) == ENDED
     assert log.ended

@@ -2,14 +2,17 @@
 
 import ipaddress
 import socket
+from collections.abc import Sequence
 
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from parlance.core.errors import InvalidRequest
 from parlance.net.addresses import check_address, check_url
-from parlance.net.egress import CheckedResolver, Egress, Way
+from parlance.net.dialing import Names, Place
+from parlance.net.egress import Egress, Way
+from parlance.net.http_client import Ask, HttpClient
+from parlance.net.wire import NotConnected
 
 INWARD = """127.0.0.1 127.255.255.254 0.0.0.0 0.1.2.3 10.0.0.1 172.16.0.1 172.31.255.255 192.168.1.1 169.254.169.254
 169.254.0.1 100.64.0.1 100.100.100.200 100.127.255.255 192.0.0.1 192.0.2.1 192.88.99.1 198.18.0.1 198.51.100.1
@@ -78,38 +81,38 @@ def test_a_good_url_is_parsed_by_the_parser_that_connects() -> None:
     assert check_url("http://8.8.8.8/").host == "8.8.8.8"
 
 
-class Names(AbstractResolver):
-    """Resolves every name to the next answer."""
+class Telling(Names):
+    """Knows one name, and has these addresses for it."""
 
-    def __init__(self, *answers: list[str]) -> None:
-        self.answers = list(answers)
+    def __init__(self, *addresses: str) -> None:
+        super().__init__()
+        self._addresses = addresses
 
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        return [
-            ResolveResult(hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0)
-            for address in self.answers.pop(0)
-        ]
-
-    async def close(self) -> None:
-        pass
+    async def resolve(self, host: str, port: int) -> Sequence[Place]:
+        return [Place(socket.AF_INET, (address, port)) for address in self._addresses]
 
 
-async def test_a_name_is_refused_when_any_of_its_addresses_leads_inward() -> None:
-    resolver = CheckedResolver(Names(["8.8.8.8"], ["8.8.8.8", "127.0.0.1"], ["::1"]))
-    assert [result["host"] for result in await resolver.resolve("x.example")] == ["8.8.8.8"]
-    for _ in range(2):
-        with pytest.raises(InvalidRequest):
-            await resolver.resolve("x.example")
-    await resolver.close()
+@pytest.mark.parametrize("addresses", [("8.8.8.8", "127.0.0.1"), ("::1",)])
+async def test_a_name_is_refused_when_any_of_its_addresses_leads_inward(addresses: Sequence[str]) -> None:
+    client = HttpClient(Telling(*addresses))
+    with pytest.raises(InvalidRequest):
+        await client.send(Ask("GET", URL("http://x.example/"), {}, b"", 5.0, check_address), None)
+    await client.close()
+
+
+async def test_what_a_caller_named_is_not_asked_for_through_a_proxy() -> None:
+    egress = Egress()
+    way = Way(host="caller's", proxy="http://127.0.0.1:9", trusted=False)
+    with pytest.raises(InvalidRequest):
+        await egress.get(URL("http://x.example/"), headers={}, way=way)
+    await egress.close()
 
 
 @pytest.mark.parametrize("url", ["http://localhost:9/", "http://2130706433:9/", "http://127.1:9/"])
 async def test_a_name_that_turns_out_to_be_this_machine_is_not_connected_to(url: str) -> None:
     egress = Egress()
     try:
-        with pytest.raises((InvalidRequest, ValueError)):
+        with pytest.raises((InvalidRequest, NotConnected)):
             await egress.get(check_url(url), headers={}, way=Way(host="caller's", trusted=False))
     finally:
         await egress.close()

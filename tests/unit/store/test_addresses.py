@@ -32,6 +32,7 @@ def test_every_driver_s_form_leads_to_the_same_postgresql(scheme: str) -> None:
         ("host=/var/run/postgresql", "?host=%2Fvar%2Frun%2Fpostgresql"),
     ],
 )
+@pytest.mark.requirement("database:address:forms")
 def test_other_drivers_options_are_translated_or_dropped(query: str, dsn_query: str) -> None:
     address = read_address(f"postgresql+psycopg2://db/chats?{query}")
     assert isinstance(address, PostgresqlAddress)

@@ -50,6 +50,7 @@ def a_chat() -> NewChat:
     return NewChat(id=new_chat_id(), subtenant_id=HOME)
 
 
+@pytest.mark.requirement("stores:turns:bells:processes")
 async def test_another_process_hears_of_a_turn_that_grows(postgres_with_tables: str, leak_probe: LeakProbe) -> None:
     async with a_process(postgres_with_tables) as one, a_process(postgres_with_tables) as other:
         chat = a_chat()
@@ -78,6 +79,7 @@ async def test_words_reach_another_process(postgres_with_tables: str, leak_probe
         assert await one.bells.words_for(owner) == (word,)
 
 
+@pytest.mark.requirement("stores:turns:bells:outage")
 async def test_a_bell_rings_while_nothing_is_heard_and_once_it_is_again(own_postgres: PostgresServer) -> None:
     await asyncio.to_thread(own_postgres.sql, tables_as_sql())
     async with a_process(own_postgres.address()) as one:
@@ -92,6 +94,7 @@ async def test_a_bell_rings_while_nothing_is_heard_and_once_it_is_again(own_post
         await rings(rung)
 
 
+@pytest.mark.requirement("stores:turns:bells:outage")
 async def test_a_server_that_says_nothing_is_noticed(own_postgres: PostgresServer) -> None:
     await asyncio.to_thread(own_postgres.sql, tables_as_sql())
     async with a_process(own_postgres.address()) as one:

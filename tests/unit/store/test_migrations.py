@@ -118,6 +118,7 @@ def test_the_program_knows_exactly_the_revisions_that_there_are() -> None:
     assert tuple(reversed(walked)) == KNOWN
 
 
+@pytest.mark.requirement("database:migrate:same")
 async def test_all_revisions_in_a_row_lead_to_the_tables_that_the_program_has(empty: Database) -> None:
     await step_by_step(empty, NEWEST)
     assert await ask(empty, differences) == []
@@ -142,6 +143,7 @@ async def test_up_and_down_and_up_again(empty: Database) -> None:
     assert await ask(empty, differences) == []
 
 
+@pytest.mark.requirement("database:migrate:once")
 async def test_many_processes_that_start_at_once_make_the_tables_once(postgres: PostgresServer) -> None:
     name = await asyncio.to_thread(postgres.new_database)
     databases = [opened(postgres.address(name)) for _ in range(5)]
@@ -152,6 +154,7 @@ async def test_many_processes_that_start_at_once_make_the_tables_once(postgres: 
     await asyncio.to_thread(postgres.drop_database, name)
 
 
+@pytest.mark.requirement("database:migrate:newer")
 async def test_a_database_that_is_newer_than_the_program_is_refused(empty: Database) -> None:
     await bring_up_to_date(empty)
     await tell(empty, update(versions).values(version_num="9999"))
@@ -181,6 +184,7 @@ async def test_a_revision_that_there_is_not_is_refused(empty: Database) -> None:
         await migrate(empty, "0815")
 
 
+@pytest.mark.requirement("database:migrate:others")
 async def test_the_tables_of_another_service_in_the_same_database_stay_as_they_are(empty_postgres: str) -> None:
     database = opened(empty_postgres)
     await tell(

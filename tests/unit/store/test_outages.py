@@ -59,6 +59,7 @@ async def come_back(database: Database, owner: str) -> None:
                 await asyncio.sleep(0)
 
 
+@pytest.mark.requirement("database:sqlite:locked")
 async def test_a_sqlite_that_somebody_else_locks_is_read_and_not_written_and_comes_back(
     sqlite: Database, tmp_path: Path
 ) -> None:
@@ -84,6 +85,7 @@ async def test_all_who_wait_for_a_locked_sqlite_are_told_when_the_first_is(sqlit
     assert await owners(sqlite) == {OWNERS[60]}
 
 
+@pytest.mark.requirement("database:sqlite:full")
 async def test_a_full_sqlite_keeps_what_it_has_and_takes_more_once_there_is_room(sqlite: Database) -> None:
     await put(sqlite, OWNERS[0])
     async with sqlite.writing() as connection:
@@ -125,6 +127,7 @@ async def test_a_file_that_is_no_database_is_told_of(tmp_path: Path) -> None:
     await database.close()
 
 
+@pytest.mark.requirement("database:postgresql:gone")
 async def test_a_postgresql_that_is_gone_is_told_of_and_comes_back(
     postgresql: Database, own_postgres: PostgresServer
 ) -> None:
@@ -150,6 +153,7 @@ async def test_connections_that_a_restart_cut_are_not_given_to_anybody(
     await put(postgresql, OWNERS[5])
 
 
+@pytest.mark.requirement("database:postgresql:hung")
 async def test_a_postgresql_that_hangs_holds_nobody_up(postgresql: Database, own_postgres: PostgresServer) -> None:
     await put(postgresql, OWNERS[0])
     with own_postgres.frozen():

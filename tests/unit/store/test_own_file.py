@@ -36,6 +36,7 @@ def mounts(tmp_path: Path) -> Path:
     return file
 
 
+@pytest.mark.requirement("database:sqlite:alone")
 def test_a_second_taker_is_told_who_has_it_and_what_to_do(tmp_path: Path) -> None:
     file = tmp_path / "new" / "parlance.db"
     lock = take(file)
@@ -65,6 +66,7 @@ def test_the_deepest_mount_point_tells_the_file_system(place: str, kind: str, tm
     assert file_system(tmp_path / place, mounts) == kind
 
 
+@pytest.mark.requirement("database:sqlite:network")
 def test_a_network_file_system_is_refused(tmp_path: Path, mounts: Path) -> None:
     with pytest.raises(DatabaseRefused, match=r"network file system \(nfs4\), where SQLite loses data"):
         take(tmp_path / "far" / "parlance.db", mounts)

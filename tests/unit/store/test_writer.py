@@ -79,6 +79,7 @@ async def test_who_leaves_before_their_turn_is_accepted_leaves_none(sqlite: Data
         assert [text for _, text, _ in await texts(keepers, chat)] == ["first", "third"]
 
 
+@pytest.mark.requirement("stores:turns:left")
 async def test_a_turn_whose_asker_left_while_it_was_accepted_is_ended(sqlite: Database) -> None:
     """Nobody will ever run it: it must not be in the way of the chat's next one."""
     async with opened_keepers(sqlite) as keepers:
@@ -95,6 +96,7 @@ async def test_a_turn_whose_asker_left_while_it_was_accepted_is_ended(sqlite: Da
         assert states == ["incomplete", second.turn.state, "queued"]
 
 
+@pytest.mark.requirement("stores:turns:outage")
 async def test_while_the_database_is_locked_nothing_is_acknowledged(sqlite: Database, tmp_path: Path) -> None:
     async with opened_keepers(sqlite) as keepers:
         turn = (await keepers.accept()).turn
@@ -119,6 +121,7 @@ async def test_while_the_database_is_locked_nothing_is_acknowledged(sqlite: Data
         assert (await keepers.turns.end(an_ending(turn, step))).state == "completed"
 
 
+@pytest.mark.requirement("stores:turns:outage")
 async def test_a_server_that_is_gone_and_comes_back(own_postgres: PostgresServer) -> None:
     await asyncio.to_thread(own_postgres.sql, tables_as_sql())
     database = open_database(read_address(own_postgres.address()))
@@ -139,12 +142,13 @@ async def test_a_server_that_is_gone_and_comes_back(own_postgres: PostgresServer
 async def recovered(keepers: Keepers) -> object:
     """One turn that is accepted once the database is there again."""
     async with asyncio.timeout(10):
-        while isinstance(found := (await outcomes(keepers, 1))[0], StorageUnavailable):  # noqa: ASYNC110 - nobody tells
-            await asyncio.sleep(0.05)
+        while isinstance(found := (await outcomes(keepers, 1))[0], StorageUnavailable):
+            pass
     assert not isinstance(found, BaseException)
     return found
 
 
+@pytest.mark.requirement("stores:turns:keys:race")
 async def test_processes_with_one_key_begin_one_turn(postgres_with_tables: str) -> None:
     async with AsyncExitStack() as open_ones:
         processes = [await a_process(postgres_with_tables, open_ones) for _ in range(2)]
@@ -175,3 +179,14 @@ async def a_process(address: str, open_ones: AsyncExitStack) -> Keepers:
     database = open_database(read_address(address), connections=4)
     open_ones.push_async_callback(database.close)
     return await open_ones.enter_async_context(opened_keepers(database))
+
+
+async def test_one_who_can_not_be_woken_fails_nobody(keepers: Keepers) -> None:
+    chat = await keepers.chat()
+
+    def fail() -> None:
+        raise RuntimeError("a bug")
+
+    keepers.bells.subscribe(chat, fail)
+    turn = (await keepers.accept(chat)).turn
+    assert (turn.position, len(await texts(keepers, chat))) == (1, 1)

@@ -52,7 +52,11 @@ class SlowFollower(UnavailableError):
 
 
 class StorageUnavailable(UnavailableError):
-    """The database can't be written or read now. Nothing was changed, or the message says what may have been."""
+    """The database can't be written or read now. Nothing was changed, unless `maybe_kept`: then nobody knows."""
 
     code = "storage_unavailable"
     title = "Storage unavailable"
+
+    def __init__(self, message: str, *, retry_after: float | None = None, maybe_kept: bool = False) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.maybe_kept = maybe_kept

@@ -15,20 +15,29 @@ class KeptAnswer(Struct, frozen=True):
     body: bytes
 
 
+class Claim(Struct, frozen=True):
+    """The leave to carry a request out, as nobody else does at this moment. `id` tells it from later ones."""
+
+    key: RequestKey
+    id: str
+
+
 class Answers(Protocol):
-    async def claim(self, key: RequestKey) -> KeptAnswer | None:
-        """The answer that this request got before. None: it is the caller's to carry out, who then MUST `keep` its
-        answer or `release` the key. A claim that is older than a minute counts as given up.
+    async def claim(self, key: RequestKey) -> KeptAnswer | Claim:
+        """The answer that this request got before. Or it is the caller's to carry out, who then MUST `keep` its answer
+        or `release` the claim. A claim that is older than a minute counts as given up.
 
         `IdempotencyKeyReused` where the key stands for another request, `RequestInFlight` where somebody carries this
-        one out at this moment.
+        one out at this moment, `StorageUnavailable`.
         """
         ...
 
-    async def keep(self, key: RequestKey, answer: KeptAnswer) -> None: ...
+    async def keep(self, claim: Claim, answer: KeptAnswer) -> None:
+        """What was done is done: where the database is away by now, this returns, and it is kept once that is back."""
+        ...
 
-    async def release(self, key: RequestKey) -> None:
-        """Nothing was done: the same request may come again."""
+    async def release(self, claim: Claim) -> None:
+        """Nothing was done: the same request may come again. Like `keep` when the database is away."""
         ...
 
     async def forget(self, before: datetime) -> int:

@@ -49,21 +49,21 @@ def encode_chat(chat: Chat) -> ChatResource:
 
 
 def encode_message(stored: StoredMessage) -> MessageResource:
-    message = stored.message
-    result = next((part for part in message.parts if isinstance(part, ToolResult)), None)
+    message, origin = stored.message, stored.message.origin
+    result = next((part for part in message.parts if type(part) is ToolResult), None)
     return MessageResource(
         id=message.id,
         chat_id=stored.chat_id,
         role=message.role,
         content=message.text if result is None else output_text(result),
-        tool_calls=encode_calls(message),
+        tool_calls=encode_calls(message) if message.role == "assistant" else None,
         tool_call_id=result.call_id if result is not None else None,
         name=result.name if result is not None else None,
         enabled_functions=_names(stored.enabled_functions),
         enabled_mcp_tools=_names(stored.enabled_mcp_tools),
         created_at=stored.created_at,
-        model=message.origin.model if message.origin is not None else None,
-        provider=message.origin.host if message.origin is not None else None,
+        model=origin.model if origin is not None else None,
+        provider=origin.host if origin is not None else None,
         usage=encode_usage(message.usage) if message.usage is not None else None,
         status=stored.status,
         turn_id=stored.turn_id,

@@ -106,6 +106,7 @@ class TurnEvents:
     ) -> None:
         self._turn = turn
         self._epoch = epoch
+        self._head = None if epoch is None else f"id: {epoch}-".encode()
         self._chat = chat
         self._reasoning = reasoning
         self._warnings = warnings
@@ -115,17 +116,22 @@ class TurnEvents:
         tell. `last`: the stream ends with its turn.
         """
         frames = []
+        head = self._head
         for number, event in enumerate(events, first):
+            # Nearly all events are growth of text, and in those only the text and the cursor's number change.
             if type(event) is TextGrew or type(event) is RefusalGrew:
-                content = _keep_lines_whole(_encode(event.text))
-                frames.append(b'%bdata: {"content":%b}\n\n' % (self._head(number), content))
+                text = _encode(event.text)
+                if head is None:
+                    frames.append(b'data: {"content":%b}\n\n' % text)
+                else:
+                    frames.append(b'%b%d\ndata: {"content":%b}\n\n' % (head, number, text))
                 continue
             told = self.tell(number, event)
             if told is not None:
                 frames.append(encode_event(told))
             if last and type(event) is TurnEnded:
                 frames.append(self.terminator(number))
-        return b"".join(frames)
+        return _keep_lines_whole(b"".join(frames))
 
     def tell(self, number: int, event: Event) -> Told | None:
         cursor = None if self._epoch is None else f"{self._epoch}-{number}"
@@ -136,9 +142,6 @@ class TurnEvents:
         """Framing, and told again to whoever resumes behind the ending."""
         cursor = None if self._epoch is None else f"{self._epoch}-{number}"
         return encode_event(Told("", b"[DONE]", cursor))
-
-    def _head(self, number: int) -> bytes:
-        return b"" if self._epoch is None else b"id: %b-%d\n" % (self._epoch.encode(), number)
 
     def _named(self, event: Event) -> tuple[str, Struct] | None:
         match event:

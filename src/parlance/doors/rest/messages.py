@@ -1,8 +1,7 @@
 """`/chats/{chat_id}/messages`: a message is sent, and answered whole, as a stream, or later."""
 
-from collections.abc import Sequence
-
 import msgspec
+from msgspec import Struct
 from starlette.types import Receive, Scope, Send
 
 from parlance.core.errors import (
@@ -26,10 +25,11 @@ from parlance.dialects.rest.sends import decode_send
 from parlance.dialects.rest.serve import TurnEvents
 from parlance.dialects.rest.wire import MessageResource, SentMessage
 from parlance.dialects.rest.wire_requests import PageQuery, SendBody, StreamQuery
+from parlance.doors.http import Headers
 from parlance.doors.rest.operation import Answer, Asked, Operation, Stream, answer, say
 from parlance.doors.rest.outcomes import WHOLE, answer_failed, find_answer, settled
 from parlance.doors.rest.providers import DOOR, check_provider
-from parlance.doors.rest.replays import REPLAYED
+from parlance.doors.rest.replays import REPLAYED, carry_out_once
 from parlance.doors.rest.stores import Stores
 from parlance.doors.rest.streams import stream_of
 from parlance.doors.rest.turns import Turns
@@ -52,6 +52,13 @@ _SENDING: tuple[type[ParlanceError], ...] = (
     RequestInFlight,
     *ASKING,
 )
+
+
+class _Given(Struct, frozen=True):
+    """The turn that took a result, and the number of its newest event before that."""
+
+    turn: str
+    place: int
 
 
 class Messages:
@@ -88,22 +95,26 @@ class Messages:
         if _prefers_async(asked):
             resource = await self._turns.resource(turn, asked.principal)
             location = f"{asked.root}/turns/{turn.id}".encode()
-            headers = ((b"location", location), (b"preference-applied", b"respond-async"), *_replayed(asked, turn))
+            headers = (
+                (b"location", location),
+                (b"preference-applied", b"respond-async"),
+                *_replayed(asked, turn, place),
+            )
             return Answer(msgspec.json.encode(resource), 202, headers)
 
         async def wait(scope: Scope, receive: Receive, send: Send) -> None:
             if await settled(turn, receive, place):
-                await self._answer(asked, turn, scope, send)
+                await self._answer(asked, turn, scope, send, _replayed(asked, turn, place))
 
         return wait
 
     async def stream(self, asked: Asked) -> Answer | Stream:
         wanted = asked.query(StreamQuery)
-        turn, _ = await self._begin(asked, wanted)
+        turn, place = await self._begin(asked, wanted)
         events = TurnEvents(
             turn.id, turn.log.epoch, turn.facts.chat, reasoning=wanted.reasoning, warnings=wanted.warnings
         )
-        return stream_of(asked, turn, events, _replayed(asked, turn))
+        return stream_of(asked, turn, events, _replayed(asked, turn, place))
 
     async def _begin(self, asked: Asked, wanted: StreamQuery) -> tuple[TurnView, int]:
         """The turn, and the number of its newest event where it goes on with a result."""
@@ -130,7 +141,20 @@ class Messages:
         return await self._serving.engine.start(ask), 0
 
     async def _give_result(self, asked: Asked, result: CallAnswer) -> tuple[TurnView, int]:
-        """To the turn of this chat that waits for it."""
+        """To the turn of this chat that waits for it; once for an idempotency key."""
+
+        async def give(asked: Asked) -> Answer:
+            turn, place = await self._find_asking(asked, result)
+            return answer(_Given(turn.id, place))
+
+        key = asked.idempotency
+        told = await (give(asked) if key is None else carry_out_once(self._stores.answers, asked, key, give))
+        if not isinstance(told, Answer):
+            raise TypeError("A given result is told whole.")
+        given = msgspec.json.decode(told.body, type=_Given)
+        return await self._serving.engine.find(given.turn, asked.principal), given.place
+
+    async def _find_asking(self, asked: Asked, result: CallAnswer) -> tuple[TurnView, int]:
         chat, principal = asked.chat, asked.principal
         for record in await self._stores.turns.list(chat, Page(limit=1000), principal.reach, open_only=True):
             turn = await self._serving.engine.find(record.id, principal)
@@ -142,7 +166,7 @@ class Messages:
             return turn, place
         raise CallNotWaiting(f"No turn of this chat waits for a result of the call {result.call_id!r}.")
 
-    async def _answer(self, asked: Asked, turn: TurnView, scope: Scope, send: Send) -> None:
+    async def _answer(self, asked: Asked, turn: TurnView, scope: Scope, send: Send, headers: Headers) -> None:
         visit = visit_of(scope)
         if turn.ended and turn.ending.status not in WHOLE:
             await answer_failed(send, visit, turn)
@@ -157,7 +181,7 @@ class Messages:
             turn_id=turn.id,
             status="waiting" if not turn.ended else "completed" if turn.ending.status == "completed" else "cancelled",
         )
-        await say(send, visit, Answer(msgspec.json.encode(sent), headers=_replayed(asked, turn)))
+        await say(send, visit, Answer(msgspec.json.encode(sent), headers=headers))
 
 
 def _prefers_async(asked: Asked) -> bool:
@@ -166,6 +190,7 @@ def _prefers_async(asked: Asked) -> bool:
     return "respond-async" in [word.partition(";")[0].strip().lower() for word in prefer.split(",")]
 
 
-def _replayed(asked: Asked, turn: TurnView) -> Sequence[tuple[bytes, bytes]]:
-    repeated = asked.idempotency is not None and turn.facts.request_id != asked.visit.request_id
+def _replayed(asked: Asked, turn: TurnView, place: int) -> Headers:
+    """Where the turn was begun by an earlier request, and does not just go on with this one."""
+    repeated = asked.idempotency is not None and not place and turn.facts.request_id != asked.visit.request_id
     return (REPLAYED,) if repeated else ()

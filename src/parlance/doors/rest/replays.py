@@ -19,16 +19,16 @@ async def carry_out_once(
     `IdempotencyKeyReused`, `RequestInFlight`.
     """
     key = _key(asked, given)
-    kept = await answers.claim(key)
-    if kept is not None:
-        return Answer(kept.body, kept.status, (REPLAYED,))
+    claim = await answers.claim(key)
+    if isinstance(claim, KeptAnswer):
+        return Answer(claim.body, claim.status, (REPLAYED,))
     try:
         answer = await act(asked)
     except BaseException:
-        await answers.release(key)
+        await answers.release(claim)
         raise
     if isinstance(answer, Answer):
-        await answers.keep(key, KeptAnswer(answer.status, answer.body))
+        await answers.keep(claim, KeptAnswer(answer.status, answer.body))
     return answer
 
 

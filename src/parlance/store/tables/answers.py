@@ -1,8 +1,10 @@
-"""Answers to requests under an idempotency key that began no turn. Without `status`: somebody carries it out."""
+"""Answers to requests under an idempotency key that began no turn. Without `status`: somebody carries it out, under the
+claim `claim`. `claimed_at` is in seconds since 1970 by the database's clock, as leases are.
+"""
 
-from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table
+from sqlalchemy import Column, Double, Index, Integer, LargeBinary, String, Table
 
-from parlance.store.tables.schema import SubtenantId, metadata, moment
+from parlance.store.tables.schema import Id, SubtenantId, metadata
 
 answers = Table(
     "answers",
@@ -12,8 +14,9 @@ answers = Table(
     Column("operation", String(255), primary_key=True),
     Column("key", String(255), primary_key=True),
     Column("fingerprint", LargeBinary, nullable=False),
+    Column("claim", Id, nullable=False),
+    Column("claimed_at", Double, nullable=False),
     Column("status", Integer),
     Column("body", LargeBinary),
-    moment("claimed_at"),
     Index(None, "claimed_at"),
 )

@@ -2,7 +2,6 @@
 
 import json
 from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -20,7 +19,6 @@ from sqlalchemy import (
     Uuid,
 )
 from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator
 
@@ -78,7 +76,7 @@ class Moment(TypeDecorator[datetime]):
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.astimezone(UTC)
 
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         return None if value is None else value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
@@ -89,14 +87,11 @@ class database_seconds(FunctionElement[float]):
     inherit_cache = True
 
 
-@compiles(database_seconds, "postgresql")
-def _postgresql_seconds(element: database_seconds, compiler: SQLCompiler, **options: Any) -> str:
-    return "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)"
-
-
-@compiles(database_seconds, "sqlite")
-def _sqlite_seconds(element: database_seconds, compiler: SQLCompiler, **options: Any) -> str:
-    return "((julianday('now') - 2440587.5) * 86400.0)"
+# The library hands on keywords that say nothing about it.
+compiles(database_seconds, "postgresql")(
+    lambda element, compiler, **_: "CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS DOUBLE PRECISION)"
+)
+compiles(database_seconds, "sqlite")(lambda element, compiler, **_: "((julianday('now') - 2440587.5) * 86400.0)")
 
 
 def numbered() -> Column[int]:

@@ -100,7 +100,8 @@ def test_a_result_is_text_or_json(given: dict[str, object], output: str, is_erro
 )
 @pytest.mark.requirement("rest:bad_input:sends")
 def test_any_body_is_a_request_or_refused(body: object) -> None:
-    for kind in (SendBody, CompletionBody, ResultsBody):
+    kinds: tuple[type[SendBody | CompletionBody | ResultsBody], ...] = (SendBody, CompletionBody, ResultsBody)
+    for kind in kinds:
         try:
             match decode_json(json.dumps(body), kind):
                 case SendBody() as send:

@@ -1,0 +1,60 @@
+"""Servers in processes of their own that keep chats in one database, and ask one scripted host."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import httpx
+
+from tests.acceptance.chat_lines import open_client
+from tests.acceptance.planned_upstream import PlannedUpstream
+from tests.acceptance.rpc_session import create_session
+from tests.acceptance.server_process import ServerProcess, started
+from tests.fault.resuming import Doors
+
+
+def settings_of(folder: Path, url: str, upstream: PlannedUpstream | None = None) -> dict[str, str]:
+    """Without a host of its own a server asks the demonstration."""
+    lab = {}
+    if upstream is not None:
+        lab = {
+            "OPENAI_API_KEY": "sk-lab",
+            "OPENAI_API_BASE_URL": upstream.base_url,
+            "DEFAULT_MODEL": "openai/scripted-model",
+            "PARLANCE_REQUEST__MAX_RETRIES": "0",
+        }
+    return {"DATABASE_URL": url} | lab if url else {"PARLANCE_DATA": str(folder / "data")} | lab
+
+
+def servers_on(url: str) -> int:
+    """How many processes may share it."""
+    return 2 if url else 1
+
+
+@asynccontextmanager
+async def several(
+    folder: Path, url: str, upstream: PlannedUpstream | None = None, more: Mapping[str, str] | None = None
+) -> AsyncIterator[list[Doors]]:
+    """As many servers as may share the database, with all their doors; one after the other, since the first makes the
+    tables.
+    """
+    async with AsyncExitStack() as stack:
+        doors = []
+        for number in range(servers_on(url)):
+            settings = {**settings_of(folder, url, upstream), **(more or {})}
+            server = await stack.enter_async_context(started(folder / f"server {number}", settings))
+            doors.append(await stack.enter_async_context(doors_of(server)))
+        yield doors
+
+
+@asynccontextmanager
+async def doors_of(server: ServerProcess) -> AsyncIterator[Doors]:
+    async with open_client(server) as client:
+        yield Doors(server, client, await create_session(server))
+
+
+async def new_chat(client: httpx.AsyncClient) -> str:
+    made = await client.post("/api/v1/subtenants/default/chats", json={})
+    assert made.status_code == 200, made.text
+    chat_id: str = made.json()["id"]
+    return chat_id
