@@ -115,7 +115,7 @@ async def _each_line(answer: Answer) -> AsyncIterator[Told]:
 
 
 async def _each_event(response: httpx.Response) -> AsyncIterator[Told]:
-    async for event in events_of(response):
+    async for event in events_of(response.aiter_lines()):
         if event.name in ("end", "error") or event.data == "[DONE]":
             yield Told(event.cursor, last=True)
         elif not event.name:
@@ -130,9 +130,9 @@ class ServerEvent(Struct):
     cursor: str = ""
 
 
-async def events_of(response: httpx.Response) -> AsyncIterator[ServerEvent]:
+async def events_of(lines: AsyncIterable[str]) -> AsyncIterator[ServerEvent]:
     event = ServerEvent()
-    async for line in response.aiter_lines():
+    async for line in lines:
         field, _, value = line.partition(": ")
         match field:
             case "event":

@@ -1,5 +1,6 @@
 """Servers in processes of their own that keep chats in one database, and ask one scripted host."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -9,7 +10,7 @@ import httpx
 from tests.acceptance.chat_lines import open_client
 from tests.acceptance.planned_upstream import PlannedUpstream
 from tests.acceptance.rpc_session import create_session
-from tests.acceptance.server_process import ServerProcess, started
+from tests.acceptance.server_process import SIGNS_OF_BUGS, ServerProcess, started
 from tests.fault.resuming import Doors
 
 
@@ -58,3 +59,16 @@ async def new_chat(client: httpx.AsyncClient) -> str:
     assert made.status_code == 200, made.text
     chat_id: str = made.json()["id"]
     return chat_id
+
+
+@asynccontextmanager
+async def killable(folder: Path, settings: Mapping[str, str]) -> AsyncIterator[Doors]:
+    """A server that need not be there any more when the block ends."""
+    server = ServerProcess(folder, settings)
+    await asyncio.to_thread(server.__enter__)
+    try:
+        async with doors_of(server) as doors:
+            yield doors
+    finally:
+        await asyncio.to_thread(server.stop)
+    assert not [sign for sign in SIGNS_OF_BUGS if sign in server.log], server.log

@@ -2,83 +2,64 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import httpx
 import pytest
 
 from parlance.testing.reply import Reply
 from parlance.testing.script import Script
 from tests.acceptance.planned_upstream import PlannedUpstream
-from tests.fault.resuming import Doors, events_of
+from tests.fault.plain_http import posted
+from tests.fault.resuming import events_of
 from tests.fault.several import new_chat, several
 
 CALLERS = 200
 KEY = {"idempotency-key": "once"}
-PATIENCE = 60.0
 
 Told = tuple[str, str, tuple[str, ...]]
 """The turn, its text, and the cursors."""
 
 
-async def send_at_c(http: httpx.AsyncClient, chat: str) -> Told:
-    answer = await http.post("/chat", json={"message": "Hello", "chat_id": chat}, headers=KEY)
-    assert answer.status_code == 200, answer.text
-    lines = [json.loads(line) for line in answer.text.splitlines()]
+async def send_at_c(port: int, chat: str) -> Told:
+    async with posted(port, "/chat", {"message": "Hello", "chat_id": chat}, KEY) as answer:
+        lines = [json.loads(line) async for line in answer.lines()]
     assert lines[-1]["done"], lines
     text = "".join(line.get("delta", "") for line in lines)
     return lines[0]["meta"]["turn_id"], text, tuple(line["cursor"] for line in lines)
 
 
-async def stream_at_b(http: httpx.AsyncClient, chat: str) -> Told:
-    begun, text, cursors = "", "", []
-    path = f"/api/v1/chats/{chat}/messages/stream"
-    async with http.stream("POST", path, json={"content": "Hello"}, headers=KEY) as answer:
-        assert answer.status_code == 200, await answer.aread()
-        async for event in events_of(answer):
-            cursors.append(event.cursor)
-            if event.name == "start":
-                begun = json.loads(event.data)["turn_id"]
-            elif not event.name and event.data != "[DONE]":
-                text += json.loads(event.data)["content"]
-    assert event.data == "[DONE]"
-    return begun, text, tuple(cursors)
+async def stream_at_b(port: int, chat: str) -> Told:
+    async with posted(port, f"/api/v1/chats/{chat}/messages/stream", {"content": "Hello"}, KEY) as answer:
+        events = [event async for event in events_of(answer.lines())]
+    assert (events[0].name, events[-1].data) == ("start", "[DONE]")
+    text = "".join(json.loads(event.data)["content"] for event in events[:-1] if not event.name)
+    return json.loads(events[0].data)["turn_id"], text, tuple(event.cursor for event in events)
 
 
-async def send_at_b(http: httpx.AsyncClient, chat: str) -> Told:
-    answer = await http.post(f"/api/v1/chats/{chat}/messages", json={"content": "Hello"}, headers=KEY)
-    assert answer.status_code == 200, answer.text
-    sent = answer.json()
+async def send_at_b(port: int, chat: str) -> Told:
+    async with posted(port, f"/api/v1/chats/{chat}/messages", {"content": "Hello"}, KEY) as answer:
+        sent = json.loads(await answer.body())
     return sent["turn_id"], sent["message"]["content"], (sent["message"]["id"],)
 
 
 @pytest.mark.requirement("durability:idempotency:callers")
-@pytest.mark.parametrize("send", [send_at_c, stream_at_b, send_at_b])
-async def test_callers_with_one_key_begin_one_turn_and_all_get_its_answer(
-    send: Callable[[httpx.AsyncClient, str], Awaitable[Told]], database_url: str, tmp_path: Path
-) -> None:
+async def test_callers_with_one_key_begin_one_turn_and_all_get_its_answer(database_url: str, tmp_path: Path) -> None:
     script = Script(reply=Reply(text=("one ", "two ", "three")), event_delay=0.05)
     async with (
         PlannedUpstream(default=script) as upstream,
         several(tmp_path, database_url, upstream) as processes,
     ):
-        chat = await new_chat(processes[0].client)
-        clients = [clients_of(doors) for doors in processes]
-        told = await asyncio.gather(*(send(clients[one % len(clients)], chat) for one in range(CALLERS)))
-        again = [await send(client, chat) for client in clients]
-        for client in clients:
-            await client.aclose()
-        assert {*told, *again} == {told[0]}
-        assert told[0][1] == "one two three"
-        assert len(upstream.requests) == 1
-        listed = (await processes[-1].client.get(f"/api/v1/chats/{chat}/messages")).json()
-        assert [(one["role"], one["turn_id"]) for one in listed] == [("user", told[0][0]), ("assistant", told[0][0])]
-
-
-def clients_of(doors: Doors) -> httpx.AsyncClient:
-    """One that opens as many connections as there are callers."""
-    limits = httpx.Limits(max_connections=CALLERS)
-    return httpx.AsyncClient(
-        base_url=doors.server.address, timeout=PATIENCE, limits=limits, trust_env=False, verify=False
-    )
+        client = processes[-1].client
+        ports = [doors.server.port for doors in processes]
+        for asked, send in enumerate((send_at_c, stream_at_b, send_at_b), 1):
+            chat = await new_chat(client)
+            told = await asyncio.gather(*(send(ports[one % len(ports)], chat) for one in range(CALLERS)))
+            again = [await send(port, chat) for port in ports]
+            assert {*told, *again} == {told[0]}
+            assert told[0][1] == "one two three"
+            assert len(upstream.requests) == asked
+            listed = (await client.get(f"/api/v1/chats/{chat}/messages")).json()
+            assert [(one["role"], one["turn_id"]) for one in listed] == [
+                ("user", told[0][0]),
+                ("assistant", told[0][0]),
+            ]

@@ -29,17 +29,28 @@ AGAIN = 0.3
 """Seconds between two tries."""
 
 
-class OpenedDatabase(Struct, frozen=True):
-    """`lock` is held as long as the database is open, where it must be this process's alone."""
+class OpenedDatabase:
+    """The database that the settings mean; it is neither looked at nor touched before it is used, or `own`ed."""
 
-    database: Database
-    address: Address
-    lock: FileLock | None
+    def __init__(self, settings: Settings) -> None:
+        """`ConfigError` for an address that is none."""
+        self.address = find_address(settings)
+        self.database = open_database(self.address, connections=settings.database.connections)
+        self._settings = settings
+        self._lock: FileLock | None = None
+
+    def own(self) -> None:
+        """Keep other processes from it where it must be this one's alone. `ConfigError` where one has it already."""
+        if isinstance(self.address, SqliteAddress) and self.address.file is not None and self._lock is None:
+            try:
+                self._lock = take(self.address.file)
+            except DatabaseRefused as error:
+                raise refused(self._settings, error) from None
 
     async def close(self) -> None:
         await self.database.close()
-        if self.lock is not None:
-            self.lock.release()
+        if self._lock is not None:
+            self._lock.release()
 
 
 class DatabaseReport(Struct, frozen=True):
@@ -67,14 +78,9 @@ def find_address(settings: Settings) -> Address:
 
 def open_own_database(settings: Settings) -> OpenedDatabase:
     """For this process alone where it is SQLite's. `ConfigError` where that can't be."""
-    address = find_address(settings)
-    lock: FileLock | None = None
-    if isinstance(address, SqliteAddress) and address.file is not None:
-        try:
-            lock = take(address.file)
-        except DatabaseRefused as error:
-            raise refused(settings, error) from None
-    return OpenedDatabase(open_database(address, connections=settings.database.connections), address, lock)
+    opened = OpenedDatabase(settings)
+    opened.own()
+    return opened
 
 
 async def prepare_database(settings: Settings, database: Database, clock: Clock = SYSTEM_CLOCK) -> None:

@@ -2,7 +2,7 @@
 
 from msgspec import Struct
 
-from parlance.app.database import OpenedDatabase, open_own_database, prepare_database, refused
+from parlance.app.database import OpenedDatabase, prepare_database, refused
 from parlance.config.settings import Settings
 from parlance.core.errors import StorageUnavailable
 from parlance.core.principal import DEFAULT_SUBTENANT
@@ -47,7 +47,8 @@ class Store(Struct, frozen=True, kw_only=True):
         return self.opened.database.outage
 
     async def prepare(self) -> None:
-        """`ConfigError`, which says why, when the database does not come, or can't be used."""
+        """`ConfigError`, which says why, when the database does not come, can't be used, or is another process's."""
+        self.opened.own()
         await prepare_database(self.settings, self.opened.database)
         try:
             await self.subtenants.ensure(frozenset({DEFAULT_SUBTENANT, *_of_keys(self.settings)}))
@@ -62,8 +63,8 @@ class Store(Struct, frozen=True, kw_only=True):
 
 
 def open_store(settings: Settings) -> Store:
-    """`ConfigError` for an address that is none, and for a file that is another process's. Does not connect yet."""
-    opened = open_own_database(settings)
+    """`ConfigError` for an address that is none. Nothing is touched yet."""
+    opened = OpenedDatabase(settings)
     database = opened.database
     keeping = TurnStores(database, opened.address)
     return Store(

@@ -1,6 +1,7 @@
 """The command `parlance`."""
 
 import importlib
+import keyword
 
 import click
 
@@ -9,11 +10,15 @@ from parlance import __version__
 COMMANDS = {
     "chat": "parlance.cli.chat.command",
     "doctor": "parlance.cli.doctor",
+    "export": "parlance.cli.export",
+    "import": "parlance.cli.import_chats",
     "keys": "parlance.cli.keys",
     "migrate": "parlance.cli.migrate",
     "serve": "parlance.cli.serve",
 }
-"""Each command's module, which has it under its own name. No command loads what another needs."""
+"""Each command's module, which has it under its own name; with `_` behind it where that is a word of Python's. No
+command loads what another needs.
+"""
 
 
 class _Commands(click.Group):
@@ -23,7 +28,8 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), cmd_name)
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), name)
         return command
 
 

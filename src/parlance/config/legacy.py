@@ -144,7 +144,7 @@ FILE_KEYS: Mapping[KeyPath, tuple[KeyPath, Convert | None]] = {
 }
 FOREIGN_SECTIONS = frozenset(path[0] for path in FILE_KEYS)
 # Sections that both the four systems and Parlance have: whose they are depends on the file.
-SHARED_SECTIONS = frozenset({"server", "mcp", "logging", "request"})
+SHARED_SECTIONS = frozenset({"server", "mcp", "logging", "request", "database"})
 ALIASED_PATHS = (("server", "host"), ("server", "port"), ("console", "username"), ("console", "password"))
 
 DATABASE_PARTS = ("DB_HOST", "DB_PORT", "DB_USER", "DB_PASSWORD", "DB_NAME")

@@ -152,13 +152,13 @@ class ChatTurns:
     async def _ask_for_room(self, turn: TurnRecord, asked: ChatAsk, told: set[TurnId]) -> None:
         ahead = await self._stores.turns.list(turn.chat, Page(limit=1_000), None, open_only=True)
         for before in ahead:
-            stop = "superseded" if before.state == "waiting" else "cancelled" if self._interrupts(asked) else None
-            if stop is not None and before.position < turn.position and before.id not in told:
+            waits = before.state == "waiting"
+            if before.position < turn.position and before.id not in told and (waits or self._interrupts(asked)):
                 told.add(before.id)
-                await self._stores.bells.send(Word(turn=before.id, stop=stop))
+                await self._stores.bells.send(Word(turn=before.id, stop="superseded" if waits else "cancelled"))
 
     async def reopen(self, record: TurnRecord, target: Target | None) -> Turn | None:
-        """A turn that another process left waiting, to go on with. None where it can't be gone on with: it has ended."""
+        """A turn that another process left waiting, to go on with. None where it can't be gone on with: it ended."""
         kept = await self._stores.turns.events(record.id)
         past = past_of([event for _, event in kept.events])
         told = self._stores.journal.reopen(kept, record.epoch)

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 from msgspec import Struct
 
@@ -21,7 +21,7 @@ class Place(Struct, frozen=True):
     """One address of a name, as the system's resolver gives it. `address`[0] is the IP address."""
 
     family: int
-    address: tuple[Any, ...]
+    address: tuple[str, int] | tuple[str, int, int, int]
 
 
 class Names:
@@ -53,7 +53,7 @@ class Names:
 async def _resolve(host: str, port: int) -> Sequence[Place]:
     loop = asyncio.get_running_loop()
     found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    places = [Place(family, address) for family, _, _, _, address in found]
+    places = [Place(family, address) for family, _, _, _, address in found if isinstance(address[0], str)]
     if not places:
         raise socket.gaierror(f"{host} has no address")
     return places

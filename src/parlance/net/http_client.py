@@ -104,7 +104,7 @@ class HttpClient:
             raise NotConnected("network", _reason(error)) from error
 
     async def _places(self, target: Target, check: Callable[[str], None] | None) -> Sequence[Place]:
-        """What passed the check is what is connected to. A name that ends in a number is none (URL standard, 3.5), since
+        """What passed the check is what is connected to. A name that ends in a number is none (URL standard 3.5), since
         resolvers take some for addresses in disguise.
         """
         if target.host.rpartition(".")[2].isdigit() and not _is_address(target.host):

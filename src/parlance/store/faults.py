@@ -18,6 +18,10 @@ class Outage(Struct, frozen=True):
     writing: bool = False
 
 
+class FileGone(Exception):
+    """The file of a SQLite database is not where it was opened, or another one is."""
+
+
 class _Primary(IntEnum):
     """SQLite's result codes (https://sqlite.org/rescode.html), of which the low byte tells the kind."""
 
@@ -74,6 +78,7 @@ POSTGRESQL_CLASSES: dict[str, Outage] = {
     "XX": Outage("has a fault of its own; its log tells more", True),
 }
 
+GONE = Outage("was deleted, moved or replaced; put the same file back, or restart this server", True)
 SILENT = Outage("did not answer in time", True)
 CROWDED = Outage("is busy: too many wait for it", False)
 REFUSED = Outage("can't be reached: nobody listens there; start it, or correct its address", True)
@@ -85,6 +90,8 @@ def outage_in(error: BaseException) -> Outage | None:
     match error:
         case IntegrityError():
             return None
+        case FileGone():
+            return GONE
         case DBAPIError():
             return _outage_in_driver(error)
         case PoolTimeout():

@@ -4,6 +4,7 @@ Releases of SQLite before 3.51.3 can damage a database when one connection reset
 checkpoints it (https://sqlite.org/wal.html#walresetbug): here no other connection ever does either.
 """
 
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from parlance.store.faults import FileGone
 from parlance.store.tables.schema import SCHEMA
 
 OLDEST = (3, 35, 0)
@@ -22,6 +24,8 @@ OLDEST = (3, 35, 0)
 
 SOUND = (3, 51, 3)
 """The first that is free of the fault that is worked around here."""
+
+WRITE = "BEGIN IMMEDIATE"
 
 BUSY = 500
 """Milliseconds to wait for another program's lock."""
@@ -110,15 +114,45 @@ class _Connection(Connection):
 
 def open_writer(file: Path) -> AsyncEngine:
     """One connection, whose transactions hold the lock for writing from their beginning."""
-    return _open(file, WRITER_PRAGMAS, "BEGIN IMMEDIATE", connections=1)
+    return _open(file, WRITER_PRAGMAS, WRITE, connections=1)
 
 
 def open_readers(file: Path) -> AsyncEngine:
     return _open(file, READER_PRAGMAS, "BEGIN", connections=READERS)
 
 
+class _Place:
+    """Where the file lies that was opened first. Connections that are open would write into one that was deleted, and
+    what they say is kept would be gone with them.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._opened: tuple[int, int] | None = None
+
+    def look(self) -> None:
+        """`FileGone`, unless it is still there, or none was opened yet."""
+        if self._opened is not None and self._found() != self._opened:
+            raise FileGone
+
+    def remember(self) -> None:
+        if self._opened is None:
+            self._opened = self._found()
+
+    def _found(self) -> tuple[int, int] | None:
+        try:
+            found = os.stat(self._file)
+        except OSError:
+            return None
+        return found.st_dev, found.st_ino
+
+
 def _open(file: Path, pragmas: Sequence[str], begin: str, *, connections: int) -> AsyncEngine:
+    place = _Place(file)
+
     def connect() -> sqlite3.Connection:
+        # SQLite would make another one, and it would be empty.
+        place.look()
         # Python begins no transactions by itself: SQLAlchemy says when.
         connection = sqlite3.connect(file, timeout=BUSY / 1000, isolation_level=None, check_same_thread=False)
         try:
@@ -127,6 +161,7 @@ def _open(file: Path, pragmas: Sequence[str], begin: str, *, connections: int) -
         except BaseException:
             connection.close()
             raise
+        place.remember()
         return connection
 
     engine = create_async_engine(
@@ -141,6 +176,8 @@ def _open(file: Path, pragmas: Sequence[str], begin: str, *, connections: int) -
 
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: SyncConnection) -> None:
+        if begin == WRITE:
+            place.look()
         connection.exec_driver_sql(begin)
 
     return engine

@@ -118,6 +118,23 @@ async def lift_limit(database: Database) -> None:
                 await asyncio.sleep(0)
 
 
+@pytest.mark.requirement("database:sqlite:removed")
+async def test_a_sqlite_whose_file_is_gone_takes_nothing_that_would_be_lost_with_it(
+    sqlite: Database, tmp_path: Path
+) -> None:
+    await put(sqlite, OWNERS[0])
+    file = tmp_path / "parlance.db"
+    away = file.rename(tmp_path / "elsewhere.db")
+    with pytest.raises(StorageUnavailable, match="was deleted, moved or replaced; put the same file back"):
+        await put(sqlite, OWNERS[1])
+    file.write_bytes(b"")
+    with pytest.raises(StorageUnavailable):
+        await put(sqlite, OWNERS[1])
+    away.rename(file)
+    await come_back(sqlite, OWNERS[2])
+    assert await owners(sqlite) == {OWNERS[0], OWNERS[2]}
+
+
 async def test_a_file_that_is_no_database_is_told_of(tmp_path: Path) -> None:
     file = tmp_path / "parlance.db"
     file.write_bytes(b"not a database, whatever its name says" * 100)

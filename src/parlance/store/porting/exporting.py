@@ -18,13 +18,13 @@ from parlance.store.porting.lines import (
     ChatLine,
     End,
     Head,
-    Line,
     MemoryLine,
     MessageLine,
     ModelCallLine,
     PieceLine,
     RowLine,
     SubtenantLine,
+    Told,
     TurnLine,
 )
 from parlance.store.porting.pages import Walk, read_pages
@@ -47,7 +47,7 @@ class Wanted(Struct, frozen=True, kw_only=True):
     made_by: str
 
 
-async def export_lines(connection: AsyncConnection, wanted: Wanted) -> AsyncIterator[Line]:
+async def export_lines(connection: AsyncConnection, wanted: Wanted) -> AsyncIterator[Told]:
     """Within one transaction for reading, so that all is of one moment. `PortingRefused` for a subtenant that there is
     not.
     """
@@ -60,7 +60,7 @@ async def export_lines(connection: AsyncConnection, wanted: Wanted) -> AsyncIter
     yield End(lines=count)
 
 
-async def _all_lines(connection: AsyncConnection, wanted: Wanted) -> AsyncIterator[Line]:
+async def _all_lines(connection: AsyncConnection, wanted: Wanted) -> AsyncIterator[Told]:
     yield Head(format=FORMAT, version=VERSION, made_by=wanted.made_by, model_calls=wanted.model_calls)
     async for assistant in _lines(connection, AssistantLine, *_of_whole_service(wanted.subtenant)):
         yield assistant
@@ -71,7 +71,7 @@ async def _all_lines(connection: AsyncConnection, wanted: Wanted) -> AsyncIterat
             yield line
 
 
-async def _of_subtenant(connection: AsyncConnection, id: str, *, model_calls: bool) -> AsyncIterator[Line]:
+async def _of_subtenant(connection: AsyncConnection, id: str, *, model_calls: bool) -> AsyncIterator[Told]:
     for kind in (AssistantLine, MemoryLine):
         async for line in _lines(connection, kind, TABLES[kind].c.subtenant_id == id):
             yield line
@@ -84,7 +84,7 @@ async def _of_subtenant(connection: AsyncConnection, id: str, *, model_calls: bo
             yield call
 
 
-async def _of_chat(connection: AsyncConnection, chat: ChatLine) -> AsyncIterator[Line]:
+async def _of_chat(connection: AsyncConnection, chat: ChatLine) -> AsyncIterator[Told]:
     """Each turn with its log and its messages: three walks side by side, none of which runs ahead."""
     of_messages = select(*columns_of(MessageLine)).where(messages.c.chat_id == chat.id)
     spoken = Walk(read_pages(connection, of_messages, (messages.c.position, messages.c.seq)))

@@ -188,9 +188,11 @@ Line = (
     | End
 )
 
+Told = Head | RowLine | End
+
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def encode_line(line: Line) -> bytes:
+def encode_line(line: Told) -> bytes:
     """With its line feed. What others gave us as JSON may hold some between its tokens: blanks mean the same."""
     return _encode(line).replace(b"\n", b" ").replace(b"\r", b" ") + b"\n"

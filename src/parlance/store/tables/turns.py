@@ -1,7 +1,8 @@
 """Stored turns. Their events are `pieces`.
 
 `head`: the number of the newest event that is kept. `principal`, `usage` and `fault` are JSON as `core` encodes it.
-`asked` is what the turn was accepted with, for whoever takes it up again. `trimmed_at`: when openings and growth were dropped from its log.
+`asked` is what the turn was accepted with, for whoever takes it up again. `trimmed_at`: when openings and growth were
+dropped from its log.
 """
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint

@@ -1,0 +1,158 @@
+"""Two servers on one database: a turn that one of them runs is followed, cancelled, answered and waited for at the other;
+when one is killed, the other one says how its turns ended, and goes on with those that wait for their callers.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from parlance.testing.reply import Reply
+from parlance.testing.script import Script
+from tests.acceptance.chat_lines import DEADLINE, Answer, begun, problem_of, resume
+from tests.acceptance.chat_socket import open_chat
+from tests.acceptance.planned_upstream import PlannedUpstream
+from tests.acceptance.rpc_session import join
+from tests.acceptance.scripts import PAUSED, WEATHER, calling
+from tests.fault.resuming import ALL_DOORS, Doors, Told, digest
+from tests.fault.several import doors_of, killable, new_chat, settings_of, several
+
+ENDED_WITHIN = 30.0
+CALLING = calling(("get_weather", '{"city":"Oslo"}'))
+
+
+async def cancel(doors: Doors, door: str, turn_id: str) -> None:
+    match door:
+        case "ws_chat":
+            async with open_chat(doors.server) as chat:
+                await chat.send({"action": "cancel", "turn_id": turn_id})
+                await told_to_end(doors, "ndjson_chat", turn_id)
+        case "json_rpc":
+            async with join(doors.server, doors.session_id) as session:
+                await session.done("cancel", task_id=turn_id)
+        case "rest":
+            assert (await doors.client.post(f"/api/v1/turns/{turn_id}/cancel")).json()["status"] == "cancelled"
+        case _:
+            assert (await doors.client.post(f"/chat/{turn_id}/cancel")).json()["status"] == "cancelled"
+
+
+async def told_to_end(doors: Doors, door: str, turn_id: str, within: float = DEADLINE) -> list[Told]:
+    told: list[Told] = []
+    async with asyncio.timeout(within), doors.resumed(door, turn_id, None) as telling:
+        while not told or not told[-1].last:
+            told.append(await anext(telling))
+    return told
+
+
+async def turn_of(doors: Doors, turn_id: str) -> dict[str, Any]:
+    found = await doors.client.get(f"/api/v1/turns/{turn_id}")
+    assert found.status_code == 200, found.text
+    turn: dict[str, Any] = found.json()
+    return turn
+
+
+async def send(doors: Doors, chat: str, text: str = "Hello", **body: object) -> str:
+    """The id of the turn, which goes on by itself."""
+    sent = await doors.client.post(
+        f"/api/v1/chats/{chat}/messages", json={"content": text, **body}, headers={"prefer": "respond-async"}
+    )
+    assert sent.status_code == 202, sent.text
+    turn_id: str = sent.json()["id"]
+    return turn_id
+
+
+@pytest.mark.requirement("durability:processes:follow")
+async def test_a_turn_of_one_process_is_followed_and_cancelled_at_each_door_of_the_other(
+    empty_postgres: str, tmp_path: Path
+) -> None:
+    async with (
+        PlannedUpstream(default=PAUSED) as upstream,
+        several(tmp_path, empty_postgres, upstream) as (here, there),
+    ):
+        for number, door in enumerate(ALL_DOORS):
+            async with begun(here.client, "Hello", chat_id="new") as answer:
+                await answer.until("delta")
+                following = [
+                    asyncio.create_task(told_to_end(doors, way, answer.turn_id))
+                    for doors in (here, there)
+                    for way in ALL_DOORS
+                ]
+                await cancel(there, door, answer.turn_id)
+                await upstream.hung_up(number)
+                await answer.rest()
+            assert (answer.lines[-1]["status"], answer.text) == ("cancelled", "one")
+            assert {digest(await told) for told in following} == {digest(await following[0])}
+            assert [(one.text, one.last) for one in await following[0]] == [("one", False), ("", True)]
+            await cancel(there, "rest", answer.turn_id)
+            assert (await turn_of(there, answer.turn_id))["message"]["content"] == "one"
+
+
+@pytest.mark.requirement("durability:processes:answer")
+async def test_a_call_that_waits_in_one_process_is_answered_once_and_from_the_other(
+    empty_postgres: str, tmp_path: Path
+) -> None:
+    async with (
+        PlannedUpstream(CALLING) as upstream,
+        several(tmp_path, empty_postgres, upstream) as (here, there),
+        begun(here.client, "How is it?", chat_id="new", tools=[WEATHER]) as answer,
+    ):
+        call = (await answer.until("tool_call"))["tool_call"]
+        results = {"results": [{"tool_call_id": call["id"], "output": "rain"}]}
+        path = f"/chat/{answer.turn_id}/tool_results"
+        given = await asyncio.gather(*(doors.client.post(path, json=results) for doors in (here, there, there, here)))
+        refused = [one for one in given if one.status_code != 200]
+        for one in refused:
+            problem_of(one, 409, "call_not_waiting")
+        await answer.rest()
+        assert answer.lines[-1] == {**answer.lines[-1], "done": True, "finish_reason": "stop"}
+        assert (await resume(there.client, answer.turn_id)).lines == answer.lines
+        returned = [line["tool_result"]["output"] for line in answer.lines if "tool_result" in line]
+        assert returned == ["rain"]
+        problem_of(await there.client.post(path, json=results), 409, "call_not_waiting")
+        assert [message["role"] for message in upstream.sent(-1)["messages"]] == ["user", "assistant", "tool"]
+
+
+@pytest.mark.requirement("durability:processes:queue")
+async def test_a_message_waits_in_one_process_for_the_answer_that_the_other_gives(
+    empty_postgres: str, tmp_path: Path
+) -> None:
+    async with (
+        PlannedUpstream(PAUSED) as upstream,
+        several(tmp_path, empty_postgres, upstream) as (here, there),
+    ):
+        chat = await new_chat(here.client)
+        first = await send(here, chat, "first")
+        await upstream.arrival()
+        second = await send(there, chat, "second")
+        assert (await turn_of(here, second))["status"] == "queued"
+        assert len(upstream.requests) == 1
+        upstream.requests[0].go()
+        assert "".join(one.text for one in await told_to_end(here, "rest", second)) == "Hello there!"
+        assert (await turn_of(there, first))["status"] == "completed"
+        said = [(message["role"], message["content"]) for message in upstream.sent(1)["messages"]]
+        assert said == [("user", "first"), ("assistant", "one two"), ("user", "second")]
+
+
+@pytest.mark.requirement("durability:processes:queue")
+async def test_a_new_message_in_one_process_ends_the_wait_for_a_caller_in_the_other(
+    empty_postgres: str, tmp_path: Path
+) -> None:
+    async with (
+        PlannedUpstream(CALLING) as upstream,
+        several(tmp_path, empty_postgres, upstream) as (here, there),
+    ):
+        chat = await new_chat(here.client)
+        async with begun(here.client, "How is it?", chat_id=chat, tools=[WEATHER]) as answer:
+            await answer.until("tool_call")
+            second = await send(there, chat, "Never mind")
+            await told_to_end(there, "rest", second)
+            await answer.rest()
+        assert answer.lines[-2]["error"]["code"] == "superseded"
+        assert (await turn_of(here, answer.turn_id))["status"] == "incomplete"
+        roles = [message["role"] for message in upstream.sent(1)["messages"]]
+        assert roles == ["user", "assistant", "tool", "user"]
