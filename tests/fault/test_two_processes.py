@@ -1,26 +1,24 @@
-"""Two servers on one database: a turn that one of them runs is followed, cancelled, answered and waited for at the other;
-when one is killed, the other one says how its turns ended, and goes on with those that wait for their callers.
+"""Two servers on one database: a turn that one of them runs is followed, cancelled, answered and waited for at the
+other; when one is killed, the other one says how its turns ended, and goes on with those that wait for their callers.
 """
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from itertools import count
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from parlance.testing.reply import Reply
 from parlance.testing.script import Script
+
 from tests.acceptance.chat_lines import DEADLINE, Answer, begun, problem_of, resume
 from tests.acceptance.chat_socket import open_chat
 from tests.acceptance.planned_upstream import PlannedUpstream
 from tests.acceptance.rpc_session import join
 from tests.acceptance.scripts import PAUSED, WEATHER, calling
 from tests.fault.resuming import ALL_DOORS, Doors, Told, digest
-from tests.fault.several import doors_of, killable, new_chat, settings_of, several
+from tests.fault.several import killable, new_chat, settings_of, several
 
 ENDED_WITHIN = 30.0
 CALLING = calling(("get_weather", '{"city":"Oslo"}'))
@@ -102,18 +100,21 @@ async def test_a_call_that_waits_in_one_process_is_answered_once_and_from_the_ot
         begun(here.client, "How is it?", chat_id="new", tools=[WEATHER]) as answer,
     ):
         call = (await answer.until("tool_call"))["tool_call"]
-        results = {"results": [{"tool_call_id": call["id"], "output": "rain"}]}
         path = f"/chat/{answer.turn_id}/tool_results"
-        given = await asyncio.gather(*(doors.client.post(path, json=results) for doors in (here, there, there, here)))
-        refused = [one for one in given if one.status_code != 200]
-        for one in refused:
-            problem_of(one, 409, "call_not_waiting")
+
+        async def give(doors: Doors, output: str) -> httpx.Response:
+            results = {"results": [{"tool_call_id": call["id"], "output": output}]}
+            return await doors.client.post(path, json=results)
+
+        outputs = {"rain": there, "snow": there, "sun": there, "fog": here, "hail": here}
+        given = await asyncio.gather(*(give(doors, output) for output, doors in outputs.items()))
         await answer.rest()
         assert answer.lines[-1] == {**answer.lines[-1], "done": True, "finish_reason": "stop"}
         assert (await resume(there.client, answer.turn_id)).lines == answer.lines
         returned = [line["tool_result"]["output"] for line in answer.lines if "tool_result" in line]
-        assert returned == ["rain"]
-        problem_of(await there.client.post(path, json=results), 409, "call_not_waiting")
+        assert returned == [output for output, one in zip(outputs, given, strict=True) if one.status_code == 200]
+        for refused in [one for one in given if one.status_code != 200] + [await give(there, returned[0])]:
+            problem_of(refused, 409, "call_not_waiting")
         assert [message["role"] for message in upstream.sent(-1)["messages"]] == ["user", "assistant", "tool"]
 
 
@@ -156,3 +157,69 @@ async def test_a_new_message_in_one_process_ends_the_wait_for_a_caller_in_the_ot
         assert (await turn_of(here, answer.turn_id))["status"] == "incomplete"
         roles = [message["role"] for message in upstream.sent(1)["messages"]]
         assert roles == ["user", "assistant", "tool", "user"]
+
+
+@pytest.mark.requirement("durability:processes:killed")
+async def test_turns_of_a_process_that_was_killed_end_once_and_the_other_one_says_so(
+    empty_postgres: str, tmp_path: Path
+) -> None:
+    words = tuple(f"word {number} " for number in range(40))
+    script = Script(reply=Reply(text=words), hold_after=21)
+    async with (
+        PlannedUpstream(*[script] * len(ALL_DOORS), CALLING) as upstream,
+        several(tmp_path / "there", empty_postgres, upstream) as (there, other),
+    ):
+        settings = settings_of(tmp_path, empty_postgres, upstream)
+        async with killable(tmp_path / "here", settings) as here:
+            chats = [await new_chat(here.client) for _ in ALL_DOORS]
+            turns = [await send(here, chat) for chat in chats]
+            queued = [await send(here, chats[0]), await send(there, chats[0])]
+            calling = await send(here, await new_chat(here.client), tools=[{"type": "function", "function": WEATHER}])
+            following = [
+                asyncio.create_task(told_to_end(there, door, turn, ENDED_WITHIN))
+                for door, turn in zip(ALL_DOORS, turns, strict=True)
+            ]
+            shown = [await told_until(here, turn, 20) for turn in turns]
+            (call,) = await calls_of(there, calling)
+            here.server.kill()
+        told = [await one for one in following]
+        for turn, seen, heard in zip(turns, shown, told, strict=True):
+            # All of it had been kept: what came before the kill, and then the end.
+            assert digest(heard[: len(seen)]) == digest(seen)
+            assert "".join(one.text for one in heard) == "".join(words[:20])
+            ended = await turn_of(there, turn)
+            assert (ended["status"], ended["message"]["content"]) == ("incomplete", "".join(words[:20]))
+            await check_ending_once(there, other, turn)
+        assert (await turn_of(there, queued[0]))["status"] == "incomplete"
+        assert "".join(one.text for one in await told_to_end(there, "rest", queued[1])) == "Hello there!"
+        await check_adopted(there, other, calling, call)
+
+
+async def told_until(doors: Doors, turn_id: str, words: int) -> list[Told]:
+    async with asyncio.timeout(DEADLINE), doors.resumed("rest", turn_id, None) as telling:
+        return [await anext(telling) for _ in range(words)]
+
+
+async def calls_of(doors: Doors, turn_id: str) -> list[dict[str, Any]]:
+    async with asyncio.timeout(DEADLINE), doors.client.stream("GET", f"/chat/{turn_id}") as response:
+        return [(await Answer(response).until("tool_call"))["tool_call"]]
+
+
+async def check_ending_once(there: Doors, other: Doors, turn_id: str) -> None:
+    """At every door of every process, and in the same words."""
+    told = [await told_to_end(doors, door, turn_id) for doors in (there, other) for door in ALL_DOORS]
+    assert {digest(one) for one in told} == {digest(told[0])}
+    events = (await there.client.get(f"/api/v1/turns/{turn_id}/events")).text
+    assert events.count('"status":"incomplete"') == events.count("[DONE]") == 1
+
+
+async def check_adopted(there: Doors, other: Doors, turn_id: str, call: dict[str, Any]) -> None:
+    """The turn that waited for its caller goes on at one of those who are left, whoever of them is told the answer."""
+    (again,) = await calls_of(other, turn_id)
+    assert again == call
+    results = {"results": [{"tool_call_id": call["id"], "result": "rain"}]}
+    given = await other.client.post(f"/api/v1/turns/{turn_id}/tool_results", json=results)
+    assert given.status_code == 200, given.text
+    assert "".join(one.text for one in await told_to_end(there, "ndjson_chat", turn_id)) == "Hello there!"
+    assert (await turn_of(other, turn_id))["status"] == "completed"
+    problem_of(await there.client.post(f"/api/v1/turns/{turn_id}/tool_results", json=results), 409, "call_not_waiting")

@@ -34,7 +34,7 @@ _METHODS = b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _USUAL_HEADERS = (
     b"accept, api-key, authorization, content-type, idempotency-key, last-event-id, x-api-key, x-request-id"
 )
-_EXPOSED_HEADERS = b"location, retry-after, x-request-id"
+_EXPOSED_HEADERS = b"idempotent-replayed, location, preference-applied, retry-after, x-request-id"
 _PREFLIGHT_AGE = b"600"
 
 

@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from parlance import __version__
 from parlance.app.database import find_address, open_own_database, prepare_database
 from parlance.config.settings import Settings
-from parlance.store.addresses import SqliteAddress
-from parlance.store.database import Database
+from parlance.store.addresses import PostgresqlAddress, SqliteAddress, read_address
+from parlance.store.database import Database, open_database
 from parlance.store.porting.exporting import Wanted, export_lines
 from parlance.store.porting.importing import import_lines
 from parlance.store.porting.line_rows import TABLES
@@ -16,6 +16,7 @@ from parlance.store.porting.lines import RowLine, encode_line
 from parlance.store.porting.reading import LineReader, Source
 from parlance.store.porting.refusal import PortingRefused
 from parlance.store.porting.sessions import long_reading, long_writing
+from parlance.store.porting.wrapper import Arrival, import_wrapper
 
 Counts = Counter[str]
 """How many of each kind of thing, by the names of their tables."""
@@ -56,3 +57,19 @@ async def _own_database(settings: Settings) -> AsyncIterator[Database]:
         yield opened.database
     finally:
         await opened.close()
+
+
+async def import_older(settings: Settings, url: str) -> Arrival:
+    """What the older service behind this address has stored. Errors as of `export_stored`."""
+    try:
+        address = read_address(url)
+    except ValueError as error:
+        raise PortingRefused(f"The address of the older service's database {error}.") from None
+    if not isinstance(address, PostgresqlAddress):
+        raise PortingRefused("The older service's database is a PostgreSQL: its address begins with postgresql://.")
+    old = open_database(address, connections=2)
+    try:
+        async with _own_database(settings) as new, long_reading(old) as reading, long_writing(new) as writing:
+            return await import_wrapper(reading, writing)
+    finally:
+        await old.close()

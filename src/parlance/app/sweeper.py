@@ -11,6 +11,7 @@ import structlog
 from msgspec import Struct
 
 from parlance.config.settings import Settings
+from parlance.core.errors import StorageUnavailable
 from parlance.core.ids import OwnerId
 from parlance.core.stores.answers import Answers
 from parlance.core.stores.model_calls import ModelCalls
@@ -76,6 +77,7 @@ class Sweeper:
         self._chance = chance
         self._adopt: Callable[[TurnRecord], Awaitable[None]]
         self._failing: set[str] = set()
+        self._left: list[TurnRecord] = []
         self._held_at: float | None = None
         self._sweeps_from = 0.0
         self._tasks: tuple[asyncio.Task[None], ...] = ()
@@ -151,8 +153,15 @@ class Sweeper:
         if asyncio.get_running_loop().time() < self._sweeps_from:
             return
         # What waits for its caller can go on here; what was being said is broken off.
-        for turn in await self._leases.adopt(self._owner):
-            await self._adopt(turn)
+        self._left += await self._leases.adopt(self._owner)
+        while self._left:
+            turn = self._left.pop(0)
+            try:
+                await self._adopt(turn)
+            except StorageUnavailable:
+                # It is this process's already: nobody else will go on with it.
+                self._left.append(turn)
+                raise
         if ended := await self._leases.sweep():
             _log.warning("turns of a process that died were ended as incomplete", turns=len(ended))
 

@@ -34,7 +34,8 @@ class Ask(Struct, frozen=True):
 
     `request.messages` is the history, with `input`, the message to answer, at its end; in a `chat`, which has a
     history of its own, it is the input alone. `request.model` may be empty: the door's default then. `request.tools`
-    are the caller's own; it will be asked to run them.
+    are the caller's own; it will be asked to run them. A `passing` turn does not wait for that: it ends with the calls,
+    and the caller comes back with another request.
     """
 
     principal: Principal
@@ -44,6 +45,7 @@ class Ask(Struct, frozen=True):
     input: Message | None = None
     idempotency: Idempotency | None = None
     chat: ChatAsk | None = None
+    passing: bool = False
 
 
 class _Asked(Struct, frozen=True):

@@ -80,7 +80,7 @@ class Engine:
         if ask.chat is not None:
             return await self._start_stored(ask, ask.chat, target)
         turn = self._open(ask, target)
-        turn.moment = moment
+        turn.moment, turn.passing = moment, ask.passing
         if ask.idempotency is not None:
             self._known.add(ask.principal, ask.door, ask.idempotency, turn.id)
         turn.tell((TurnStarted(turn.id, turn.facts.model, ask.input),))

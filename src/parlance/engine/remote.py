@@ -3,10 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from parlance.core.errors import CallNotWaiting, StorageUnavailable, TurnNotFound
-from parlance.core.events import TurnEnded
+from parlance.core.events import ToolReturned, TurnEnded
 from parlance.core.ids import TurnId
 from parlance.core.journal import Follower, Log
 from parlance.core.stores.bells import Bells
@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 LOOK = 1.0
 """Seconds between looks, where no bell rings."""
+
+TAKEN = 2.0
+"""Seconds in which the process that runs a turn takes an answer; where that one has died, whoever takes over does."""
 
 
 class RemoteTurn:
@@ -85,8 +88,27 @@ class RemoteTurn:
                     "or it is not of this turn. Nothing of this message was taken."
                 )
             seen.add(answer.call_id)
+        place = self.log.head
         if not await self._bells.send(Word(turn=self.id, answers=tuple(answers))):
             raise CallNotWaiting(f"The turn {self.id} has ended: none of its calls is waiting. Nothing was taken.")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TAKEN):
+                await self._taken(answers, place)
+
+    async def _taken(self, answers: Sequence[Answer], place: int) -> None:
+        """Returns when the log says so, behind that number. `CallNotWaiting` where other answers were taken."""
+        left = {answer.call_id: answer for answer in answers}
+        with self.followed(place) as follower:
+            async for batch in follower:
+                for event in batch.events:
+                    if not isinstance(event, ToolReturned) or event.result.call_id not in left:
+                        continue
+                    given, took = left.pop(event.result.call_id), event.result
+                    if (given.output, given.is_error) != (took.output, took.is_error):
+                        raise CallNotWaiting(f"The call {given.call_id!r} was answered by somebody else before.")
+                if not left:
+                    return
+        raise CallNotWaiting(f"The turn {self.id} ended before the answer was taken.")
 
     async def finished(self, within: float | None = None) -> None:
         if self.ended:

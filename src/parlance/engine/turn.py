@@ -17,7 +17,7 @@ from parlance.core.errors import (
     TurnSuperseded,
     fault_of,
 )
-from parlance.core.events import Status, TurnEnded, Warned
+from parlance.core.events import Status, ToolCalled, TurnEnded, Warned
 from parlance.core.requests import AllowedTools, NamedTool, Request, ToolChoice, ToolSpec
 from parlance.core.usage import Finish
 from parlance.engine.assemble import whole_calls
@@ -76,6 +76,10 @@ async def _answer(turn: Turn) -> Finish:
         finish = message.finish or "unknown"
         calls = whole_calls(message.parts) if finish == "tool_calls" else ()
         if not calls and finish != "continue":
+            return finish
+        if turn.passing and (own := [call for call in calls if turn.runner_of(call.name) == "client"]):
+            # None of the server's own runs either: the caller's next request could not tell of it.
+            turn.tell([ToolCalled(call, "client") for call in own])
             return finish
         # Behind the last step nobody would read what the tools return.
         if calls and left:

@@ -69,6 +69,7 @@ class Turn:
         self.tools = tools
         self.parts = parts
         self.messages: list[Message] = []
+        self.passing = False
         self.next_step = 1
         self.next_part = 1
         self.usage: Usage | None = None

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
@@ -204,7 +204,7 @@ class _Keeper:
             self._task = asyncio.create_task(self._run(), name="keeping stored turns")
 
     async def _run(self) -> None:
-        while not (self._closing and not self._logs):
+        while not (self._closing and not self._logs and not self._states):
             await self._wake.wait()
             if self.keeping.durability == "grouped" and not self._closing:
                 await asyncio.sleep(self.keeping.delay)
@@ -222,20 +222,26 @@ class _Keeper:
             for turn, state in states.items():
                 await self._turns.state(turn, "waiting" if state == "waiting" else "running")
         except StorageUnavailable as error:
-            for changed, _ in taken:
-                changed.missed()
+            self._miss(taken, states)
             await self._wait(error)
             return False
         except Exception:
             log.exception("Keeping turns failed by a bug")
-            for changed, _ in taken:
-                changed.missed()
+            self._miss(taken, states)
             await asyncio.sleep(self.keeping.again)
             return False
         for changed, piece in taken:
             changed.kept(piece)
         self._away = False
         return True
+
+    def _miss(self, taken: "Sequence[tuple[StoredLog, Piece]]", states: Mapping[TurnId, State]) -> None:
+        """All of it is tried again, but for states that have changed since."""
+        for changed, _ in taken:
+            changed.missed()
+        self._states = {**states, **self._states}
+        if self._states:
+            self._wake.set()
 
     async def _wait(self, error: StorageUnavailable) -> None:
         if not self._away:

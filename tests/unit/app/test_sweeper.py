@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from parlance.app.sweeper import LEASE, SWEPT, TIDIED, Ages, Sweeper, Swept, ages_of
+from parlance.app.sweeper import LEASE, RENEWED, SWEPT, TIDIED, Ages, Sweeper, Swept, ages_of
 from parlance.config.settings import Settings
 from parlance.core.errors import StorageUnavailable
 from parlance.core.ids import OwnerId, TurnId
@@ -19,7 +19,7 @@ from parlance.store.in_memory.answers import InMemoryAnswers
 from tests.unit.routing.virtual_time import now, pass_by, run
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
-OWNER, DEAD = OwnerId("owner"), OwnerId("dead")
+OWNER, OTHER, DEAD = OwnerId("owner"), OwnerId("other"), OwnerId("dead")
 AGES = Ages(deltas=100.0, idempotency_keys=200.0, model_calls=300.0)
 
 
@@ -43,8 +43,10 @@ class Stores:
         self.befores: dict[str, datetime] = {}
         self.left: tuple[TurnRecord, ...] = ()
         self.taken_up: list[TurnRecord] = []
+        self.back: tuple[float, OwnerId] | None = None
 
     async def take_up(self, turn: TurnRecord) -> None:
+        self._call("take_up")
         self.taken_up.append(turn)
 
     def _call(self, name: str) -> None:
@@ -70,6 +72,9 @@ class Stores:
 
     async def sweep(self) -> tuple[TurnId, ...]:
         self._call("sweep")
+        if self.back is not None and now() >= self.back[0]:
+            # Another process, which was away as well, has said that it lives.
+            self.until[self.back[1]] = now() + LEASE
         dead = [owner for owner in self.turns if self.until.get(owner, 0.0) < now()]
         swept = tuple(self.turns.pop(owner) for owner in dead)
         self.ended |= dict.fromkeys(swept, now())
@@ -187,6 +192,25 @@ def test_with_its_database_away_a_process_goes_on_and_recovers() -> None:
     stores.until[DEAD] = 0.0
     swept(stores, 330.0)
     assert 300 <= stores.ended[TurnId("turn")] <= 300 + SWEPT
+
+
+@pytest.mark.requirement("upkeep:recovery:own_turns")
+@pytest.mark.parametrize("away", [LEASE - 1, LEASE + 1, 60.0, 61.3, 299.0])
+def test_after_an_outage_nobody_takes_himself_or_others_who_were_cut_off_for_dead(away: float) -> None:
+    stores = Stores(lambda _: 100 < now() < 100 + away)
+    stores.turns[OWNER] = TurnId("own")
+    stores.turns[OTHER] = TurnId("other's")
+    stores.until[OTHER] = 100 + LEASE
+    stores.back = 100 + away + RENEWED, OTHER
+    swept(stores, 500.0)
+    assert stores.ended.keys() == {TurnId("turn")}
+
+
+def test_what_can_not_be_taken_up_now_is_taken_up_later() -> None:
+    stores = Stores(lambda name: name == "take_up" and now() < 15)
+    stores.left = tuple(msgspec.convert({**WAITING, "id": id}, TurnRecord) for id in ("a", "b"))
+    swept(stores, 60.0)
+    assert sorted(turn.id for turn in stores.taken_up) == ["a", "b"]
 
 
 def test_a_lease_that_can_not_be_given_back_holds_up_no_stop() -> None:

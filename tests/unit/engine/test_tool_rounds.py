@@ -9,15 +9,17 @@ from parlance.core.errors import ToolFailed
 from parlance.core.events import PartClosed, PartOpened, StepEnded, ToolCalled, ToolReturned
 from parlance.core.ids import CallId
 from parlance.core.json import JsonObject
+from parlance.core.messages import user_message
 from parlance.core.parts import Text, ToolCall, ToolOutput, ToolResult
-from parlance.core.requests import AllowedTools, NamedTool, Request, ToolChoice
+from parlance.core.principal import LOCAL_ADMIN
+from parlance.core.requests import AllowedTools, NamedTool, Request, ToolChoice, ToolSpec
 from parlance.core.tool import Answer
-from parlance.engine.ask import EngineOptions
+from parlance.engine.ask import Ask, EngineOptions
 from parlance.testing.clock import settle
 from parlance.testing.models import FunctionTool
 from parlance.testing.provider import Act, ScriptedProvider, answering, calling
 from tests.probes.leaks import LeakProbe
-from tests.turns.stage import Stage, asked, called, ended, ending, of
+from tests.turns.stage import Stage, asked, called, ended, ending, here, of
 
 
 def tool(name: str, output: ToolOutput | Exception) -> FunctionTool:
@@ -322,3 +324,17 @@ async def test_no_part_of_a_call_is_told_twice() -> None:
     events = await ended(turn)
     assert len(of(events, PartClosed)) == 3
     assert results(asked(provider, 2)) == [("call_0", "a", False), ("call_1", "b", False)]
+
+
+async def test_a_passing_turn_ends_with_the_calls_that_its_caller_has_to_make() -> None:
+    provider = ScriptedProvider(calling(("pick", "{}"), ("now", "{}")))
+    stage = Stage(provider, tool("now", "noon"))
+    request = Request(model="fast", messages=(user_message("Hi"),), tools=(ToolSpec("pick"),))
+    turn = here(await stage.engine.start(Ask(LOCAL_ADMIN, "door", "r", request, passing=True)))
+    async with asyncio.timeout(10):
+        await turn.finished()
+    events = turn.log.read()
+    assert [event.call.name for event in of(events, ToolCalled)] == ["pick"]
+    assert not of(events, ToolReturned)
+    assert (turn.ending.status, turn.ending.finish) == ("completed", "tool_calls")
+    assert len(provider.requests) == 1

@@ -78,7 +78,7 @@ class Completions:
                 if await settled(turn, receive):
                     await _answer(turn, scope, send)
             finally:
-                # Whoever has left, or has to run a tool of their own first, does not come back to this turn.
+                # Whoever has left does not come back to this turn.
                 turn.stop("cancelled")
 
         return wait
@@ -87,13 +87,13 @@ class Completions:
         wanted = asked.query(StreamQuery)
         turn = await self._start(asked, principal, wanted)
         events = TurnEvents(turn.id, None, reasoning=wanted.reasoning, warnings=wanted.warnings)
-        return TurnStream(turn, events, leave=lambda: _cancel(turn), waits=False)
+        return TurnStream(turn, events, leave=lambda: _cancel(turn))
 
     async def _start(self, asked: Asked, principal: Principal, wanted: StreamQuery) -> TurnView:
         direct = decode_completion(asked.body(CompletionBody), wanted)
         await check_provider(self._serving.models, direct.request.model, direct.provider, principal)
         return await self._serving.engine.start(
-            Ask(principal=principal, door=DOOR, request_id=asked.visit.request_id, request=direct.request)
+            Ask(principal=principal, door=DOOR, request_id=asked.visit.request_id, request=direct.request, passing=True)
         )
 
 

@@ -7,10 +7,9 @@ from msgspec import Raw
 from starlette.types import Receive, Scope, Send
 
 from parlance.core.errors import CursorExpired, SlowFollower
-from parlance.core.events import Event, StepEnded, ToolCalled, TurnEnded
+from parlance.core.events import Event, ToolCalled
 from parlance.core.journal import Follower
 from parlance.core.snapshot import fold_snapshot
-from parlance.core.usage import Usage, add_usage
 from parlance.dialects.rest.serve import BEAT, TurnEvents, encode_broken_off
 from parlance.doors.http import Headers, answer_problem, begin
 from parlance.doors.rest.operation import Asked, Stream
@@ -27,8 +26,7 @@ HEADERS = (
 
 
 class TurnStream:
-    """A turn from behind the cursor `after` on. `leave` is called when the client goes away. `waits`: whether the turn
-    goes on when its client has run a tool; where it does not, it ends for the client with the calls.
+    """A turn from behind the cursor `after` on. `leave` is called when the client goes away.
 
     Where the cursor can't be served the answer is 410, with a snapshot.
     """
@@ -41,14 +39,12 @@ class TurnStream:
         after: str | None = None,
         headers: Headers = (),
         leave: Callable[[], None] | None = None,
-        waits: bool = True,
     ) -> None:
         self._turn = turn
         self._events = events
         self._after = after
         self._headers = headers
         self._leave = leave
-        self._waits = waits
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = visit_of(scope)
@@ -82,20 +78,8 @@ class TurnStream:
                     body = self._events.encode(batch.first, batch.events)
                     if body:
                         await heartbeat.say(body)
-                    if not self._waits and asks_caller(batch.events):
-                        ending = TurnEnded("completed", "tool_calls", self._turn_usage())
-                        await heartbeat.say(self._events.encode(0, (ending,)))
-                        left()
-                        return
         except SlowFollower as error:
             await heartbeat.say(encode_broken_off(error))
-
-    def _turn_usage(self) -> Usage | None:
-        usage = None
-        for event in self._turn.log.read():
-            if isinstance(event, StepEnded):
-                usage = add_usage(usage, event.usage)
-        return usage
 
 
 def asks_caller(events: Sequence[Event]) -> bool:
