@@ -3,7 +3,7 @@
 import asyncio
 import resource
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
@@ -15,6 +15,10 @@ from tests.probes.postgres import PostgresServer
 
 NO_ROOM = 4_151
 """Bytes that a file may have: one less than SQLite's log needs for a single page."""
+
+PAUSE = 0.1
+
+KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'parlance%'"
 
 Away = Callable[[ServerProcess], AbstractAsyncContextManager[None]]
 
@@ -67,7 +71,19 @@ def sqlite_outages(folder: Path) -> dict[str, Outage]:
         finally:
             elsewhere.rename(file)
 
+    @asynccontextmanager
+    async def flickering(server: ServerProcess) -> AsyncIterator[None]:
+        async def lock_again_and_again() -> None:
+            while True:
+                async with locked(server):
+                    await asyncio.sleep(PAUSE)
+                await asyncio.sleep(PAUSE)
+
+        async with _meanwhile(lock_again_and_again()):
+            yield
+
     return {
+        "flickering": Outage(settings, flickering, ""),
         "locked": Outage(settings, locked, "is locked by another program"),
         "full": Outage(settings, full, "disk"),
         "removed": Outage(settings, removed, "was deleted, moved or replaced"),
@@ -103,12 +119,33 @@ async def postgresql_outages(postgres: PostgresServer) -> AsyncIterator[dict[str
         finally:
             wire.mend()
 
+    @asynccontextmanager
+    async def flickering(_: ServerProcess) -> AsyncIterator[None]:
+        async def kill_again_and_again() -> None:
+            while True:
+                await asyncio.to_thread(postgres.sql, KILL)
+                await asyncio.sleep(PAUSE)
+
+        async with _meanwhile(kill_again_and_again()):
+            yield
+
     async with listener:
         try:
             yield {
+                "flickering": Outage(settings, flickering, ""),
                 "frozen": Outage(settings, frozen, "did not answer in time"),
                 "stopped": Outage(settings, stopped, "127.0.0.1"),
                 "cut": Outage(through, cut, "did not answer in time"),
             }
         finally:
             await wire.close()
+
+
+@asynccontextmanager
+async def _meanwhile(act: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(act)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait((task,))

@@ -100,7 +100,7 @@ async def _each(frames: AsyncIterable[Any]) -> AsyncIterator[Told]:
         chunk = said.get("chunk", "")
         if "snapshot" in said:
             yield Told(said["cursor"], _text_of(said["snapshot"]), shown=True)
-        elif frame.get("method") == "end" or frame.get("status") == "complete":
+        elif frame.get("method") in ("end", "error") or frame.get("status") in ("complete", "error"):
             yield Told(said["cursor"], last=True)
         elif frame.get("method") == "text_chunk":
             yield Told(said["cursor"], chunk)

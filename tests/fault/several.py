@@ -13,6 +13,9 @@ from tests.acceptance.rpc_session import create_session
 from tests.acceptance.server_process import SIGNS_OF_BUGS, ServerProcess, started
 from tests.fault.resuming import Doors
 
+PATIENCE = 45.0
+"""Seconds that a client waits for the next piece: longer than the turns of the dead may take to end."""
+
 
 def settings_of(folder: Path, url: str, upstream: PlannedUpstream | None = None) -> dict[str, str]:
     """Without a host of its own a server asks the demonstration."""
@@ -51,6 +54,7 @@ async def several(
 @asynccontextmanager
 async def doors_of(server: ServerProcess) -> AsyncIterator[Doors]:
     async with open_client(server) as client:
+        client.timeout = httpx.Timeout(PATIENCE)
         yield Doors(server, client, await create_session(server))
 
 

@@ -56,6 +56,13 @@ class House(Struct, frozen=True):
                 await self.session.answer()
                 return None
 
+    async def begin(self, stack: AsyncExitStack, words: int) -> Answer:
+        """A stored turn that takes its time, in a chat of its own."""
+        asked = begun(self.client, f"/words {words} /slow 0.02", chat_id="new")
+        answer = await stack.enter_async_context(asked)
+        await answer.until("delta")
+        return answer
+
     async def messages(self) -> list[tuple[str, str, str]]:
         answer = await self.client.get(f"/api/v1/chats/{self.chat_id}/messages")
         assert answer.status_code == 200, answer.text
@@ -93,16 +100,22 @@ async def until(seen: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.05)
 
 
-async def journey(folder: Path, outage: Outage) -> None:
+async def journey(folder: Path, outage: Outage, *, ends: bool) -> None:
+    """With `ends`, until an answer has ended that could not be kept."""
     async with open_house(folder, outage) as house:
         for door in DOORS:
             assert await house.send(door, f"/words 2\nfirst at {door}") is None
-        async with begun(house.client, "/words 400 /slow 0.02", chat_id="new") as stored:
-            await stored.until("delta")
+        async with AsyncExitStack() as stack:
+            stored = await house.begin(stack, 400)
+            ending = await house.begin(stack, 40) if ends else None
             async with outage.away(house.server):
                 await _refused_everywhere(house, outage)
                 await _told_nonetheless(house, stored)
+                if ending is not None:
+                    await _ended_unkept(ending)
             await _back_by_itself(house)
+            if ending is not None:
+                await _kept_after_all(house, ending)
         for door in DOORS:
             assert await house.send(door, f"/words 2\nagain at {door}") is None
         told = await house.messages()
@@ -137,6 +150,25 @@ async def _told_nonetheless(house: House, stored: Answer) -> None:
         assert "delta" in (await stored.line() or {})
 
 
+async def _ended_unkept(ending: Answer) -> None:
+    end = (await ending.rest()).lines[-1]
+    assert (end["done"], end["status"]) == (True, "incomplete"), end
+    assert ending.lines[-2]["error"]["code"] == "not_stored", ending.lines[-2]
+
+
+async def _kept_after_all(house: House, ending: Answer) -> None:
+    """As it was told, word by word and to its last line."""
+
+    async def kept() -> bool:
+        turn = (await house.client.get(f"/api/v1/turns/{ending.turn_id}")).json()
+        return bool(turn["status"] == "incomplete")
+
+    await until(kept)
+    chat_id = ending.lines[0]["meta"]["chat_id"]
+    stored = (await house.client.get(f"/api/v1/chats/{chat_id}/messages")).json()
+    assert [(one["content"], one["status"]) for one in stored][1:] == [(ending.text, "incomplete")]
+
+
 async def _back_by_itself(house: House) -> None:
     async def ready() -> bool:
         return (await house.ready())["status"] == "ready"
@@ -146,14 +178,60 @@ async def _back_by_itself(house: House) -> None:
 
 @pytest.mark.requirement("database:server:sqlite")
 @pytest.mark.parametrize("kind", ["locked", "full", "removed"])
-async def test_a_server_without_its_sqlite_refuses_goes_on_and_comes_back(kind: str, tmp_path: Path) -> None:
-    await journey(tmp_path, sqlite_outages(tmp_path)[kind])
+async def test_a_server_without_its_sqlite_refuses_goes_on_and_comes_back(
+    kind: str, tmp_path: Path, long_run: bool
+) -> None:
+    await journey(tmp_path, sqlite_outages(tmp_path)[kind], ends=long_run or kind == "locked")
 
 
 @pytest.mark.requirement("database:server:postgresql")
 @pytest.mark.parametrize("kind", ["frozen", "stopped", "cut"])
 async def test_a_server_without_its_postgresql_refuses_goes_on_and_comes_back(
-    kind: str, tmp_path: Path, own_postgres: PostgresServer
+    kind: str, tmp_path: Path, own_postgres: PostgresServer, long_run: bool
 ) -> None:
     async with postgresql_outages(own_postgres) as outages:
-        await journey(tmp_path, outages[kind])
+        await journey(tmp_path, outages[kind], ends=long_run or kind == "stopped")
+
+
+async def insist(house: House, path: str, key: str) -> str:
+    """Send the same message again and again, until it is taken; what was answered."""
+    refused = 0
+    async with asyncio.timeout(60):
+        while True:
+            sent = await house.client.post(path, json={"content": f"/words 2\n{key}"}, headers={"idempotency-key": key})
+            if sent.status_code == 200:
+                return str(sent.json()["message"]["turn_id"])
+            assert sent.status_code == 503, sent.text
+            refused += 1
+            await asyncio.sleep(0.05)
+
+
+async def flickers(folder: Path, outage: Outage, sends: int) -> None:
+    async with open_house(folder, outage) as house:
+        make = "/api/v1/subtenants/default/chats"
+        chats = [(await house.client.post(make, json={})).json()["id"] for _ in range(5)]
+        async with outage.away(house.server):
+            told = [
+                await asyncio.gather(
+                    *(insist(house, f"/api/v1/chats/{chat}/messages", f"{chat} {number}") for chat in chats)
+                )
+                for number in range(sends)
+            ]
+        await _back_by_itself(house)
+        for place, chat in enumerate(chats):
+            stored = (await house.client.get(f"/api/v1/chats/{chat}/messages", params={"limit": 1000})).json()
+            asked = [(one["content"], one["turn_id"]) for one in stored if one["role"] == "user"]
+            assert asked == [(f"/words 2\n{chat} {number}", told[number][place]) for number in range(sends)]
+
+
+@pytest.mark.requirement("database:server:flickering")
+async def test_a_sqlite_that_flickers_loses_and_doubles_nothing(tmp_path: Path, long_run: bool) -> None:
+    await flickers(tmp_path, sqlite_outages(tmp_path)["flickering"], 200 if long_run else 10)
+
+
+@pytest.mark.requirement("database:server:flickering")
+async def test_a_postgresql_whose_connections_are_killed_loses_and_doubles_nothing(
+    tmp_path: Path, own_postgres: PostgresServer, long_run: bool
+) -> None:
+    async with postgresql_outages(own_postgres) as outages:
+        await flickers(tmp_path, outages["flickering"], 200 if long_run else 10)

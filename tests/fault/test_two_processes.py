@@ -11,7 +11,6 @@ import pytest
 
 from parlance.testing.reply import Reply
 from parlance.testing.script import Script
-
 from tests.acceptance.chat_lines import DEADLINE, Answer, begun, problem_of, resume
 from tests.acceptance.chat_socket import open_chat
 from tests.acceptance.planned_upstream import PlannedUpstream

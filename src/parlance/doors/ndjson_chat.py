@@ -141,6 +141,7 @@ async def _tell_lines(
     try:
         async with watched(receive, follower.close):
             async for batch in follower:
+                lines.renumber(turn.log.epoch)
                 body = lines.encode(batch.first, batch.events)
                 if body:
                     await heartbeat.say(body)

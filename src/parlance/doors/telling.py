@@ -11,6 +11,7 @@ from starlette.types import Send
 
 from parlance.core.errors import CursorExpired, InternalError, SlowFollower
 from parlance.core.events import Event, TurnEnded
+from parlance.core.ids import Epoch
 from parlance.core.journal import Follower
 from parlance.core.snapshot import Snapshot, fold_snapshot
 from parlance.doors.serving import place_of
@@ -27,6 +28,8 @@ class Frames(Protocol):
     """
 
     def encode(self, number: int, event: Event) -> str | None: ...
+
+    def renumber(self, epoch: Epoch) -> None: ...
 
     def snapshot(self, number: int, snapshot: Snapshot) -> str: ...
 
@@ -161,6 +164,7 @@ class Telling:
     async def _tell_all(self, name: str, told: _Told, frames: Frames) -> None:
         try:
             async for batch in told.follower:
+                frames.renumber(told.turn.log.epoch)
                 last = batch.first + len(batch.events) - 1
                 for number, event in enumerate(batch.events, batch.first):
                     if number == last and type(event) is TurnEnded:

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Sequence
+from typing import Literal
 
 import pytest
 
 from parlance.core.errors import StorageUnavailable
 from parlance.core.events import Event, StepEnded, StepStarted, TextGrew, TurnEnded, TurnStarted
-from parlance.core.ids import OwnerId, new_chat_id, new_epoch, new_message_id, new_turn_id
+from parlance.core.ids import OwnerId, TurnId, new_chat_id, new_epoch, new_message_id, new_turn_id
 from parlance.core.messages import Origin, user_message
 from parlance.core.principal import DEFAULT_SUBTENANT, LOCAL_ADMIN
 from parlance.core.stores.chats import NewChat
@@ -40,6 +41,10 @@ class ShakyTurns(InMemoryTurns):
     async def end(self, ending: Ending) -> TurnRecord:
         self._check()
         return await super().end(ending)
+
+    async def state(self, turn: TurnId, state: Literal["running", "waiting"]) -> None:
+        self._check()
+        await super().state(turn, state)
 
     def _check(self) -> None:
         self.tries += 1
@@ -184,6 +189,21 @@ async def test_nothing_is_appended_behind_an_ending() -> None:
     with pytest.raises(RuntimeError, match="has ended"):
         log.append(words("late"))
     log.append([])
+
+
+async def test_a_state_that_could_not_be_kept_is_kept_later_and_only_the_newest() -> None:
+    house = House(Keeping(delay=0.0, again=0.0))
+    log, other = await house.opened(), await house.opened()
+    house.turns.away = True
+    house.journal.tell_state(log.turn, "running")
+    house.journal.tell_state(other.turn, "waiting")
+    while house.turns.tries < 2:
+        await asyncio.sleep(0)
+    house.journal.tell_state(log.turn, "waiting")
+    house.turns.away = False
+    await settle()
+    assert [(await house.turns.find(one.turn, None)).state for one in (log, other)] == ["waiting", "waiting"]
+    await house.journal.close()
 
 
 async def test_a_turn_that_others_took_for_dead_ends_as_they_ended_it() -> None:

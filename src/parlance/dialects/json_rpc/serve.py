@@ -44,7 +44,6 @@ class TurnNotices:
     def __init__(self, session_id: str, turn: TurnId, epoch: Epoch, params: Params) -> None:
         self._session = session_id
         self._turn = turn
-        self._epoch = epoch
         self._params = params
         self._text: list[str] = []
         self._before = 0  # of the text, what steps before this one said
@@ -54,6 +53,11 @@ class TurnNotices:
             '{"jsonrpc":"2.0","method":"text_chunk","params":'
             f'{{"session_id":{_json(session_id)},"task_id":{_json(turn)},"chunk":'
         )
+        self.renumber(epoch)
+
+    def renumber(self, epoch: Epoch) -> None:
+        """What is told from now on bears this epoch: another process goes on with the turn."""
+        self._epoch = epoch
         self._text_end = f',"cursor":"{epoch}-'
 
     def encode(self, number: int, event: Event) -> str | None:

@@ -73,8 +73,12 @@ class TurnLines:
     def __init__(self, turn: TurnId, epoch: Epoch, params: Params, chat: ChatId | None = None) -> None:
         self._turn = turn
         self._chat = chat
-        self._epoch = epoch
         self._params = params
+        self.renumber(epoch)
+
+    def renumber(self, epoch: Epoch) -> None:
+        """What is told from now on bears this epoch: another process goes on with the turn."""
+        self._epoch = epoch
         # Nearly all lines are growth of text, and in those only the text and the cursor's number change.
         self._text_end = f',"cursor":"{epoch}-'.encode()
 

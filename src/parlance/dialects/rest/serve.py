@@ -111,6 +111,11 @@ class TurnEvents:
         self._reasoning = reasoning
         self._warnings = warnings
 
+    def renumber(self, epoch: Epoch) -> None:
+        """What is told from now on bears this epoch: another process goes on with the turn."""
+        if self._epoch is not None:
+            self._epoch = epoch
+
     def encode(self, first: int, events: Sequence[Event], *, last: bool = True) -> bytes:
         """The events, of which the first bears the number `first`, as they are sent; empty when there is nothing to
         tell. `last`: the stream ends with its turn.

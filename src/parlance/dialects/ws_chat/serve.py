@@ -39,12 +39,16 @@ class TurnFrames:
         self._request_id = request_id
         self._chat = chat
         self._turn = turn
-        self._epoch = epoch
         self._params = params
         self._origin: Origin | None = None
         # Nearly all frames are growth of text, and in those only the text and the cursor's number change.
         self._text_begin = f'{{"request_id":{_json(request_id)},"status":"chunk","chunk":{{"type":"text","data":'
-        self._text_end = f'}},"turn_id":{_json(turn)},"cursor":"{epoch}-'
+        self.renumber(epoch)
+
+    def renumber(self, epoch: Epoch) -> None:
+        """What is told from now on bears this epoch: another process goes on with the turn."""
+        self._epoch = epoch
+        self._text_end = f'}},"turn_id":{_json(self._turn)},"cursor":"{epoch}-'
 
     def encode(self, number: int, event: Event) -> str | None:
         """The frame that tells this event; None where this language or this client has none for it."""

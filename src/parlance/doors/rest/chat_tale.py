@@ -87,6 +87,7 @@ class ChatTale:
                     events = TurnEvents(turn.id, turn.log.epoch, self._chat, reasoning=reasoning, warnings=warnings)
                     with turn.followed(number) as follower:
                         async for batch in follower:
+                            events.renumber(turn.log.epoch)
                             told = [events.tell(at, event) for at, event in enumerate(batch.events, batch.first)]
                             yield [one for one in told if one is not None]
                     position, number = position + 1, 0

@@ -75,6 +75,7 @@ class TurnStream:
         try:
             async with watched(receive, left):
                 async for batch in follower:
+                    self._events.renumber(self._turn.log.epoch)
                     body = self._events.encode(batch.first, batch.events)
                     if body:
                         await heartbeat.say(body)

@@ -91,7 +91,7 @@ class _Moving:
         """What belongs to no subtenant will be its."""
         if not await self._found(subtenants.c.id, [DEFAULT_SUBTENANT]):
             now = datetime.now(UTC)
-            values = {"id": DEFAULT_SUBTENANT, "name": None, "metadata": {}, "created_at": now, "updated_at": now}
+            values: Row = {"id": DEFAULT_SUBTENANT, "name": None, "metadata": {}, "created_at": now, "updated_at": now}
             await self._new.execute(insert(subtenants).values(values))
 
     async def keep(self, name: str, rows: list[Row]) -> None:

@@ -9,7 +9,7 @@ from parlance.core.ids import CallId, ChatId, MessageId
 from parlance.core.messages import Message, Origin, Role
 from parlance.core.parts import Part, Text, ToolCall, ToolResult
 from parlance.core.stores.messages import StoredMessage
-from parlance.core.usage import Usage
+from parlance.core.usage import Finish, Usage
 from parlance.store.porting.wrapper_tables import Found
 from parlance.store.porting.wrapper_values import count_of, json_of, moment_of, names_of, text_of, uuid_of
 
@@ -40,7 +40,7 @@ class Chapter:
         if isinstance(parts, str):
             return parts
         calls = any(isinstance(part, ToolCall) for part in parts)
-        finish = None if role != "assistant" else "tool_calls" if calls else "stop"
+        finish: Finish | None = None if role != "assistant" else "tool_calls" if calls else "stop"
         message = Message(id, role, parts, _origin(row), finish, _usage(row) if role == "assistant" else None)
         created = moment_of(row.get("created_at"), now)
         functions, tools = names_of(row.get("enabled_functions")), names_of(row.get("enabled_mcp_tools"))

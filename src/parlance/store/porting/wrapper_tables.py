@@ -1,18 +1,17 @@
 """The tables of an older REST service as they are found: which column has which field. Its rows are `wrapper_rows`."""
 
-import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import column, select, table, text
+from sqlalchemy import ColumnElement, column, select, table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 SCHEMA: Final = "public"
 AT_ONCE: Final = 256
 
 Found = Mapping[str, Any]
-"""A row by the names of our fields, as far as there are columns for them."""
+"""A row by the names of our fields, as far as there are columns for them; JSON is decoded."""
 
 
 class Kind(Struct, frozen=True):
@@ -108,19 +107,11 @@ BOOKKEEPING: Final = frozenset({"alembic_version"})
 
 
 class Source(Struct, frozen=True):
-    """A table that was found. `columns`: by our fields. `types`: of those columns, as the database calls them."""
+    """A table that was found. `columns`: by our fields."""
 
     kind: Kind
     table: str
     columns: Mapping[str, str]
-    types: Mapping[str, str]
-
-    def decode(self, row: Mapping[str, Any]) -> Found:
-        """JSON comes as text where nobody says that it is more."""
-        return {
-            field: json.loads(value) if self.types[field] in ("json", "jsonb") and isinstance(value, str) else value
-            for field, value in row.items()
-        }
 
 
 class Survey(Struct, frozen=True):
@@ -131,9 +122,9 @@ class Survey(Struct, frozen=True):
 
 
 async def survey(connection: AsyncConnection) -> Survey:
-    tables: dict[str, dict[str, str]] = {}
-    for name, held, kind in await connection.execute(_COLUMNS, {"schema": SCHEMA}):
-        tables.setdefault(name, {})[held] = kind
+    tables: dict[str, list[str]] = {}
+    for name, held in await connection.execute(_COLUMNS, {"schema": SCHEMA}):
+        tables.setdefault(name, []).append(held)
     found = {name: source for name, kind in KINDS.items() if (source := _find(name, kind, tables)) is not None}
     taken = {source.table: source for source in found.values()}
     unknown = [name for name in tables if name not in taken and name not in BOOKKEEPING]
@@ -143,31 +134,33 @@ async def survey(connection: AsyncConnection) -> Survey:
     return Survey(found, tuple(sorted(unknown)))
 
 
-def _find(name: str, kind: Kind, tables: Mapping[str, Mapping[str, str]]) -> Source | None:
+def _find(name: str, kind: Kind, tables: Mapping[str, Sequence[str]]) -> Source | None:
     for candidate in kind.tables:
-        held = tables.get(candidate, {})
+        held = tables.get(candidate, ())
         columns = {
             field: first
             for field, names in kind.fields.items()
             if (first := next((n for n in names if n in held), None))
         }
         if all(field in columns for field in NEEDED[name]):
-            return Source(kind, candidate, columns, {field: held[name] for field, name in columns.items()})
+            return Source(kind, candidate, columns)
     return None
 
 
 async def rows_of(connection: AsyncConnection, source: Source) -> AsyncIterator[list[Found]]:
     """Its rows, a handful at a time, oldest first; those of one moment as they were written."""
-    columns = [column(name).label(field) for field, name in source.columns.items()]
-    order = [column(source.columns[field]) for field in source.kind.order if field in source.columns]
+    columns: list[ColumnElement[Any]] = [column(name).label(field) for field, name in source.columns.items()]
+    order: list[ColumnElement[Any]] = [
+        column(source.columns[field]) for field in source.kind.order if field in source.columns
+    ]
     wanted = select(*columns).select_from(table(source.table, schema=SCHEMA)).order_by(*order, column("ctid"))
     async with connection.stream(wanted) as found:
         async for rows in found.mappings().partitions(AT_ONCE):
-            yield [source.decode(row) for row in rows]
+            yield [dict(row) for row in rows]
 
 
 _COLUMNS: Final = text(
-    "SELECT columns.table_name, columns.column_name, columns.data_type FROM information_schema.columns "
+    "SELECT columns.table_name, columns.column_name FROM information_schema.columns "
     "JOIN information_schema.tables USING (table_schema, table_name) "
     "WHERE table_schema = :schema AND table_type = 'BASE TABLE' "
     "ORDER BY columns.table_name, columns.ordinal_position"

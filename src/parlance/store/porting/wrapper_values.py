@@ -40,12 +40,12 @@ def text_of(value: object) -> str | None:
 
 def json_of(value: object) -> Any:
     """What stands in a column for JSON that is no text, in whatever type of column; a text that is none is itself."""
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (ValueError, RecursionError):
-            return storable(value)
-    return value_of(value)
+    if not isinstance(value, str):
+        return value_of(value)
+    try:
+        return value_of(json.loads(value))
+    except (ValueError, RecursionError):
+        return storable(value)
 
 
 def object_of(value: object) -> dict[str, object]:

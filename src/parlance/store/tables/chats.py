@@ -1,6 +1,6 @@
-"""Chats. `turns` counts those that it ever had: the next one's position is one more."""
+"""Chats. Their messages and turns have tables of their own."""
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, Table, Text, text
+from sqlalchemy import Column, ForeignKey, Index, Table, Text
 
 from parlance.store.tables.schema import SCHEMA, Id, Json, identified, metadata, moment, numbered, of_subtenant
 
@@ -17,7 +17,6 @@ chats = Table(
     Column("system_message", Text),
     Column("enabled_functions", Json),
     Column("enabled_mcp_tools", Json),
-    Column("turns", Integer, nullable=False, server_default=text("0")),
     moment("created_at"),
     moment("updated_at"),
     Index(None, "subtenant_id", "seq"),

@@ -40,7 +40,20 @@ from tests.contract.stores.world import NOW
 
 STATES: Final[tuple[State, ...]] = ("completed", "failed", "cancelled", "incomplete", "queued", "running", "waiting")
 TEXTS: Final = ("", "plain", "zwei\nZeilen\r\n", "🔑 \u2028 é", '{"a": 1}', "null", "x" * 300, "\u0001 'quoted' \\")
-VALUES: Final = (None, 1, 1.0, -0.0, 1e16, 2**70, True, "", "12", [], {"z": [None, {"a": 1}], "a": "\u2028"}, [[1.5]])
+VALUES: Final[tuple[object, ...]] = (
+    None,
+    1,
+    1.0,
+    -0.0,
+    1e16,
+    2**70,
+    True,
+    "",
+    "12",
+    [],
+    {"z": [None, {"a": 1}], "a": "\u2028"},
+    [[1.5]],
+)
 PRETTY: Final = Kept("gemini", "executableCode", Raw(b'{\n  "code": "a\\nb",\r\n  "x": 1.0\n}'))
 ROLES: Final[tuple[Role, ...]] = ("user", "assistant", "tool", "system")
 
@@ -96,8 +109,14 @@ class World:
     async def chat(self, subtenant: str, made_with: Sequence[str | None], states: Sequence[State]) -> ChatId:
         """With a turn in each of these states, whose messages lie among each other."""
         id = ChatId(str(uuid7()))
-        values = {"id": id, "subtenant_id": subtenant, "assistant_id": self._some(made_with), "title": self._text()}
-        values |= {"system_message": self._text(), **self._selections(), "turns": len(states), **self._times()}
+        values: Values = {"id": id, "subtenant_id": subtenant, "assistant_id": self._some(made_with)}
+        values |= {
+            "title": self._text(),
+            "system_message": self._text(),
+            **self._selections(),
+            "turns": len(states),
+            **self._times(),
+        }
         await self._put(chats, [values])
         said = [(self._message(id, None), 0) for _ in range(self._random.randint(0, 2))]
         for position, state in enumerate(states, 1):
@@ -190,7 +209,9 @@ def _whole(turn: TurnId, epoch: Epoch, log: Sequence[Event]) -> list[Values]:
 
 
 def _trimmed(turn: TurnId, epoch: Epoch, log: Sequence[Event]) -> list[Values]:
-    left = [(number, event) for number, event in enumerate(log, 1) if not isinstance(event, TextGrew)]
+    left: list[tuple[int, Event]] = [
+        (number, event) for number, event in enumerate(log, 1) if not isinstance(event, TextGrew)
+    ]
     events = encode_numbered(left)
     return [{"turn_id": turn, "first": 1, "last": len(log), "epoch": epoch, "lost": 2, "events": events}]
 

@@ -119,7 +119,6 @@ def _make_chats() -> None:
         sa.Column("system_message", sa.Text),
         sa.Column("enabled_functions", JSON),
         sa.Column("enabled_mcp_tools", JSON),
-        sa.Column("turns", sa.Integer, server_default=sa.text("0"), nullable=False),
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("updated_at", MOMENT, nullable=False),
         sa.ForeignKeyConstraint(
