@@ -117,7 +117,7 @@ class Log(Protocol):
         ...
 
     def renumber(self, epoch: Epoch, epochs: Sequence[tuple[int, Epoch]]) -> None:
-        """Numbers stay, and bear another epoch from here on; `epochs` says up to which number they bore which before."""
+        """Numbers go on, and bear another epoch from here on; `epochs`: up to which number they bore which before."""
         ...
 
     def dismiss(self) -> None:
