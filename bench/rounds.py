@@ -119,6 +119,7 @@ def _start(target: Target, host: Child, folder: Path, core: int | None) -> Child
             "LLM__HOST": f"{origin}/v1",
             "LLM__MODEL": "scripted-model",
             "PARLANCE_DISCOVERY": "false",
+            "PARLANCE_DATA": str(folder / target.name),
             # A socket's conversation would grow from answer to answer, and with it every request to the host.
             "PARLANCE_SERVER__WS__HISTORY": "none",
             "PARLANCE_LIMITS__PER_KEY__TURNS": "2000",

@@ -1,6 +1,7 @@
 """The scripted host at speed: the words of `parlance.testing`, prepared once, behind a server that does nothing else.
 
-A request's text says what to answer: `@short`, `@burst`, or `@paced:N`, a chunk every `INTERVAL`, N times.
+A request's text says what to answer: `@short`, `@burst`, `@flood:N`, a burst of N chunks, or `@paced:N`, a chunk every
+`INTERVAL`, N times.
 `python -m bench.upstream` prints its port, and ends when its standard input does.
 """
 
@@ -8,6 +9,7 @@ import asyncio
 import re
 import sys
 import time
+from collections.abc import Sequence
 from typing import cast
 
 import uvloop
@@ -20,7 +22,7 @@ EVENTS_A_WRITE = 5
 """Events of a burst that leave together. One each would make this process, and not the target, what is measured."""
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
-_ACT = re.compile(rb"@(short|burst|paced):?(\d*)")
+_ACT = re.compile(rb"@(short|burst|flood|paced):?(\d*)")
 _BACKLOG = 4096
 _ZEROS = b"0" * STAMP_DIGITS
 
@@ -41,10 +43,13 @@ def _with_head(events: list[bytes]) -> list[bytes]:
     return [_HEAD + first, *rest, _framed(b"data: [DONE]\n\n") + b"0\r\n\r\n"]
 
 
+def _writes(events: list[bytes]) -> list[bytes]:
+    return [b"".join(events[at : at + EVENTS_A_WRITE]) for at in range(0, len(events), EVENTS_A_WRITE)]
+
+
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
 _SHORT = b"".join(_answer(WORDS))
-_BURST = _answer(CHUNKS)
-_BURST_WRITES = [b"".join(_BURST[at : at + EVENTS_A_WRITE]) for at in range(0, len(_BURST), EVENTS_A_WRITE)]
+_BURST_WRITES = _writes(_answer(CHUNKS))
 _PACED_BEGIN, _PACED_CHUNK, *_rest = _with_head(
     encode_stream(Reply(text=(f"~{_ZEROS.decode()}",)), with_usage=True),
 )
@@ -85,16 +90,18 @@ class Connection(asyncio.Protocol):
             case b"short":
                 self._transport.write(_SHORT)
             case b"burst":
-                self._burst(0)
+                self._burst(0, _BURST_WRITES)
+            case b"flood":
+                self._burst(0, _writes(_answer(int(asked[2]) if asked else 0)))
             case _:
                 self._transport.write(_PACED_BEGIN)
                 self._due = self._loop.time()
                 self._pace(int(asked[2]) if asked else 0)
 
-    def _burst(self, at: int) -> None:
-        self._transport.write(_BURST_WRITES[at])
-        if at + 1 < len(_BURST_WRITES) and not self._transport.is_closing():
-            self._loop.call_soon(self._burst, at + 1)
+    def _burst(self, at: int, writes: Sequence[bytes]) -> None:
+        self._transport.write(writes[at])
+        if at + 1 < len(writes) and not self._transport.is_closing():
+            self._loop.call_soon(self._burst, at + 1, writes)
 
     def _pace(self, left: int) -> None:
         if self._transport.is_closing():

@@ -16,7 +16,8 @@ from tests.probes.postgres import PostgresServer
 NO_ROOM = 4_151
 """Bytes that a file may have: one less than SQLite's log needs for a single page."""
 
-PAUSE = 0.1
+PAUSE = 0.4
+"""Seconds between two flickers. While it is down a database is tried every quarter of a second."""
 
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'parlance%'"
 

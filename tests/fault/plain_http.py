@@ -51,14 +51,26 @@ async def posted(
 ) -> AsyncIterator[PlainAnswer]:
     """`BrokenOff`, also where nobody listens. Leaving the block disconnects."""
     data = json.dumps(body).encode()
-    more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    more = {"content-type": "application/json", "content-length": str(len(data)), **(headers or {})}
+    async with _answered(port, f"POST {path}", more, data) as answer:
+        yield answer
+
+
+@asynccontextmanager
+async def got(port: int, path: str) -> AsyncIterator[PlainAnswer]:
+    async with _answered(port, f"GET {path}", {}, b"") as answer:
+        yield answer
+
+
+@asynccontextmanager
+async def _answered(port: int, asked: str, headers: Mapping[str, str], data: bytes) -> AsyncIterator[PlainAnswer]:
+    lines = [f"{asked} HTTP/1.1", "host: 127.0.0.1", *(f"{name}: {value}" for name, value in headers.items())]
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError as error:
         raise BrokenOff(str(error)) from None
     try:
-        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n{more}"
-        writer.write(f"{head}Content-Length: {len(data)}\r\n\r\n".encode() + data)
+        writer.write("\r\n".join([*lines, "", ""]).encode() + data)
         yield await PlainAnswer(reader).begun()
     finally:
         writer.transport.abort()

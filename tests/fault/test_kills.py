@@ -4,68 +4,116 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
-import httpx
 import pytest
 from msgspec import Struct
 from sqlalchemy import select
 
-from parlance.core.json import JsonObject
 from parlance.store.addresses import Address, SqliteAddress, read_address
 from parlance.store.database import open_database
+from parlance.store.message_rows import COLUMNS, decode_message
 from parlance.store.tables.messages import messages
 from parlance.store.tables.turns import turns
-from tests.acceptance.server_process import ServerProcess
+from tests.acceptance.server_process import SIGNS_OF_BUGS, ServerProcess
+from tests.fault.plain_http import BrokenOff, PlainAnswer, got, posted
+from tests.fault.several import settings_of
 
 SEED = 20_261_121
 SENDERS = 50
 CHATS = 10
+WORDS = 20
 ENDED_WITHIN = 30.0
-SETTLED = {"completed", "failed", "cancelled", "incomplete"}
+AT_ONCE = 25
+
+Line = dict[str, Any]
 
 
 class Sent(Struct):
-    """One message: to which chat, and what its client knows of it. `turn` is None until that was acknowledged."""
+    """One message: to which chat, and what its client was told before the server was killed, and then to the end.
+
+    `answer` is what is to be told of it; `turn` is None until it was acknowledged.
+    """
 
     chat: str
     key: str
     text: str
+    answer: str
     turn: str | None = None
+    shown: Sequence[Line] = ()
+    whole: Sequence[Line] = ()
 
-    async def post(self, http: httpx.AsyncClient) -> JsonObject:
-        """The last line that came."""
+    async def post(self, port: int) -> list[Line]:
+        """The lines that came, to the end or to where the connection broke off."""
         body = {"message": self.text, "chat_id": self.chat}
-        line: JsonObject = {}
         try:
-            async with http.stream("POST", "/chat", json=body, headers={"idempotency-key": self.key}) as answer:
-                async for told in answer.aiter_lines():
-                    line = json.loads(told) if told else line
-                    if "meta" in line:
-                        self.acknowledge(line["meta"])
-        except httpx.RemoteProtocolError:
-            # An answer that is not whole is broken off, behind its last line.
-            if not line.get("done"):
-                raise
-        return line
+            async with posted(port, "/chat", body, {"idempotency-key": self.key}) as answer:
+                lines = await lines_of(answer)
+        except BrokenOff:
+            return []
+        if lines:
+            turn = lines[0]["meta"]["turn_id"]
+            assert self.turn in (None, turn), "the same request began another turn"
+            self.turn = turn
+        return lines
 
-    def acknowledge(self, meta: object) -> None:
-        assert isinstance(meta, dict)
-        assert self.turn in (None, meta["turn_id"]), "the same request began another turn"
-        self.turn = meta["turn_id"]
+    async def first(self, port: int) -> None:
+        self.shown = await self.post(port)
+
+    async def again(self, port: int) -> None:
+        """To its end, by the turn that it began, if it had begun one; and from where its client was cut off."""
+        async with asyncio.timeout(ENDED_WITHIN):
+            self.whole = await self.post(port)
+        assert sum("done" in line for line in self.whole) == 1, self.whole
+        assert "done" in self.whole[-1], self.whole
+        if self.shown:
+            await self._resume(port, self.shown[-1]["cursor"])
+
+    async def _resume(self, port: int, after: str) -> None:
+        async with got(port, f"/chat/{self.turn}?after={after}") as answer:
+            if answer.status == 410:
+                # It was shown, and not kept: the client is told so, and what stands for it.
+                problem = json.loads(await answer.body())
+                assert problem["code"] == "cursor_expired"
+                assert "".join(part["text"] for part in problem["snapshot"]["parts"]) == text_of(self.whole)
+                return
+            rest = await lines_of(answer)
+        seen = int(after.rpartition("-")[2])
+        behind = [line for line in self.whole if number_of(line) > seen] or [self.whole[-1]]
+        assert rest == behind
+        assert text_of([*self.shown, *rest]) == text_of(self.whole)
+
+
+async def lines_of(answer: PlainAnswer) -> list[Line]:
+    """To the end, or to where the connection broke off."""
+    lines: list[Line] = []
+    with suppress(BrokenOff):
+        async for line in answer.lines():
+            if line:
+                lines.append(json.loads(line))  # noqa: PERF401 - what came before it broke off counts
+    return lines
+
+
+def number_of(line: Line) -> int:
+    return int(line["cursor"].rpartition("-")[2])
+
+
+def text_of(lines: Sequence[Line]) -> str:
+    return "".join(line.get("delta", "") for line in lines)
 
 
 class Killed:
     """A server on one database that is started and killed over and over."""
 
-    def __init__(self, folder: Path, settings: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, url: str) -> None:
         self._folder = folder
         self._settings = {
             "LOG_LEVEL": "WARNING",
             "PARLANCE_CHATS__QUEUE_SIZE": str(SENDERS),
-            "PARLANCE_DATA": str(folder / "data"),
-            **settings,
+            **settings_of(folder, url),
         }
         self._starts = 0
 
@@ -75,73 +123,71 @@ class Killed:
         return await asyncio.to_thread(server.__enter__)
 
 
-def client_of(server: ServerProcess) -> httpx.AsyncClient:
-    return httpx.AsyncClient(base_url=server.address, timeout=ENDED_WITHIN + 10, trust_env=False, verify=False)
-
-
-async def new_chats(http: httpx.AsyncClient) -> list[str]:
-    chats = []
-    for _ in range(CHATS):
-        answer = await http.post("/chat", json={"message": "/words 1", "chat_id": "new"})
-        chats.append(json.loads(answer.text.splitlines()[0])["meta"]["chat_id"])
-    return chats
+async def new_chat(port: int) -> tuple[str, str]:
+    """Its id, and an answer as all of them will be."""
+    async with posted(port, "/chat", {"message": f"/words {WORDS}", "chat_id": "new"}) as answer:
+        lines = [json.loads(line) async for line in answer.lines()]
+    return lines[0]["meta"]["chat_id"], text_of(lines)
 
 
 async def send_until_killed(server: ServerProcess, number: int, wait: float) -> list[Sent]:
-    async with client_of(server) as http:
-        chats = await new_chats(http)
-        sent = [
-            Sent(chats[sender % CHATS], f"key {number} {sender}", f"/slow 0.01 /words 20 say {number} {sender}")
-            for sender in range(SENDERS)
-        ]
-        posts = [asyncio.create_task(one.post(http)) for one in sent]
-        await asyncio.wait(posts, timeout=wait)
-        server.kill()
-        await asyncio.wait(posts)
-        for post in posts:
-            error = post.exception()
-            assert error is None or isinstance(error, httpx.TransportError), error
+    chats = await asyncio.gather(*(new_chat(server.port) for _ in range(CHATS)))
+    sent = [
+        Sent(chat, f"key {number} {sender}", f"/slow 0.01 /words {WORDS} say {number} {sender}", answer)
+        for sender, (chat, answer) in enumerate(chats * (SENDERS // CHATS))
+    ]
+    posts = [asyncio.create_task(one.first(server.port)) for one in sent]
+    await asyncio.wait(posts, timeout=wait)
+    await asyncio.to_thread(server.kill)
+    await asyncio.gather(*posts)
+    assert not [sign for sign in SIGNS_OF_BUGS if sign in server.log], server.log
     return sent
 
 
-async def sent_again(server: ServerProcess, sent: list[Sent]) -> None:
-    """Each is told to its end, by the turn it began, if it had begun one."""
-    async with client_of(server) as http:
-        for begin in range(0, len(sent), SENDERS):
-            lines = await asyncio.gather(*(one.post(http) for one in sent[begin : begin + SENDERS]))
-            assert all(line.get("done") for line in lines)
+async def send_again(server: ServerProcess, sent: list[Sent]) -> None:
+    for begin in range(0, len(sent), AT_ONCE):
+        await asyncio.gather(*(one.again(server.port) for one in sent[begin : begin + AT_ONCE]))
 
 
-async def check_kept(address: Address, sent: list[Sent]) -> None:
+async def check_kept(address: Address, sent: list[Sent]) -> Counter[str]:
+    """How many turns ended how."""
     database = open_database(address)
     try:
         async with database.reading() as connection:
-            rows = (await connection.execute(select(turns.c.id, turns.c.state))).all()
-            said = (await connection.execute(select(messages.c.role, messages.c.parts))).all()
+            states = {row.id: row.state for row in await connection.execute(select(turns.c.id, turns.c.state))}
+            rows = (await connection.execute(select(messages.c.chat_id, *COLUMNS))).all()
     finally:
         await database.close()
-    states = {str(row.id): row.state for row in rows}
-    assert {states.get(one.turn or "") for one in sent} <= SETTLED
-    assert set(states.values()) <= SETTLED
-    asked = Counter(json.loads(one.parts)[0]["text"] for one in said if one.role == "user")
+    said = [decode_message(row[0], row[1:], states) for row in rows]
+    asked = Counter(one.message.text for one in said if one.message.role == "user")
+    answered = Counter(one.turn_id for one in said if one.message.role == "assistant")
+    answers = {one.turn_id: one.message for one in said if one.message.role == "assistant"}
     assert [asked[one.text] for one in sent] == [1] * len(sent)
+    assert set(answered.values()) == {1}
+    for one in sent:
+        told, state = text_of(one.whole), states[one.turn or ""]
+        assert state == one.whole[-1].get("status", "completed")
+        assert told == one.answer if state == "completed" else one.answer.startswith(told)
+        # What was shown of an answer is kept with it, and nothing else.
+        assert told == (answers[one.turn].text if one.turn in answers else "")
+    assert set(states.values()) <= {"completed", "incomplete"}
+    return Counter(states[one.turn or ""] for one in sent)
 
 
-@pytest.mark.requirement("stores:killed_servers")
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.requirement("durability:killed_servers")
 async def test_killing_the_server_loses_nothing_acknowledged_and_doubles_nothing(
-    kind: str, tmp_path: Path, long_run: bool, request: pytest.FixtureRequest
+    database_url: str, tmp_path: Path, long_run: bool
 ) -> None:
-    url = "" if kind == "sqlite" else str(request.getfixturevalue("empty_postgres"))
-    address = read_address(url) if url else SqliteAddress(tmp_path / "data" / "parlance.db")
-    kills = 300 if long_run else 3
-    chance, sent = random.Random(SEED), []
-    killed = Killed(tmp_path, {"DATABASE_URL": url} if url else {})
-    for number in range(kills):
+    address = read_address(database_url) if database_url else SqliteAddress(tmp_path / "data" / "parlance.db")
+    chance, sent = random.Random(SEED), list[Sent]()
+    killed = Killed(tmp_path, database_url)
+    for number in range(300 if long_run else 5):
         sent += await send_until_killed(await killed.start(), number, chance.uniform(0.0, 0.8))
     server = await killed.start()
     try:
-        await sent_again(server, sent)
+        await send_again(server, sent)
     finally:
         await asyncio.to_thread(server.__exit__)
-    await check_kept(address, sent)
+    ended = await check_kept(address, sent)
+    assert ended["incomplete"] > 0
+    print(f"{len(sent)} sent, {sum(bool(one.shown) for one in sent)} acknowledged before a kill; {dict(ended)}")

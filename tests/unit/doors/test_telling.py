@@ -6,6 +6,7 @@ from typing import Any
 
 from parlance.core.errors import SlowFollower
 from parlance.core.events import Event
+from parlance.core.ids import Epoch
 from parlance.core.messages import user_message
 from parlance.core.principal import LOCAL_ADMIN
 from parlance.core.requests import Request
@@ -22,6 +23,9 @@ class Names:
 
     def encode(self, number: int, event: Event) -> str:
         return type(event).__name__
+
+    def renumber(self, epoch: Epoch) -> None:
+        """Names are the same in every epoch."""
 
     def snapshot(self, number: int, snapshot: Snapshot) -> str:
         return "Snapshot"

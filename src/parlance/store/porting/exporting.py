@@ -90,17 +90,16 @@ async def _of_chat(connection: AsyncConnection, chat: ChatLine) -> AsyncIterator
     spoken = Walk(read_pages(connection, of_messages, (messages.c.position, messages.c.seq)))
     async for message in spoken.up_to(0):
         yield decode_row(MessageLine, message)
-    if chat.turns:
-        of_pieces = select(*columns_of(PieceLine)).join(turns, turns.c.id == pieces.c.turn_id)
-        logged = Walk(read_pages(connection, of_pieces.where(turns.c.chat_id == chat.id), _PIECES_IN_ORDER))
-        of_turns = select(*columns_of(TurnLine)).where(turns.c.chat_id == chat.id)
-        async for row in read_pages(connection, of_turns, (turns.c.position,)):
-            turn = decode_row(TurnLine, row)
-            yield turn
-            async for piece in logged.up_to(turn.position):
-                yield decode_row(PieceLine, piece)
-            async for message in spoken.up_to(turn.position):
-                yield decode_row(MessageLine, message)
+    of_pieces = select(*columns_of(PieceLine)).join(turns, turns.c.id == pieces.c.turn_id)
+    logged = Walk(read_pages(connection, of_pieces.where(turns.c.chat_id == chat.id), _PIECES_IN_ORDER))
+    of_turns = select(*columns_of(TurnLine)).where(turns.c.chat_id == chat.id)
+    async for row in read_pages(connection, of_turns, (turns.c.position,)):
+        turn = decode_row(TurnLine, row)
+        yield turn
+        async for piece in logged.up_to(turn.position):
+            yield decode_row(PieceLine, piece)
+        async for message in spoken.up_to(turn.position):
+            yield decode_row(MessageLine, message)
     async for message in spoken.up_to(math.inf):
         yield decode_row(MessageLine, message)
 

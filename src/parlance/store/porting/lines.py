@@ -78,7 +78,7 @@ class MemoryLine(RowLine, frozen=True, tag="memory"):
 
 
 class ChatLine(RowLine, frozen=True, tag="chat"):
-    """Its turns follow, each with its log and its messages. `turns` counts those that it ever had."""
+    """Its turns follow, each with its log and its messages."""
 
     id: str
     subtenant_id: str
@@ -87,7 +87,6 @@ class ChatLine(RowLine, frozen=True, tag="chat"):
     system_message: str | None
     enabled_functions: Names
     enabled_mcp_tools: Names
-    turns: int
     created_at: Moment
     updated_at: Moment
 

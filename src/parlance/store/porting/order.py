@@ -72,10 +72,9 @@ class Order:
         if (fault := self._not_of_chat(line.chat_id)) is not None:
             return fault
         before = 0 if self.turn is None else self.turn.position
-        most = 0 if self.chat is None else self.chat.turns
         self.turn, self._logged = line, 0
-        if not before < line.position <= most:
-            return f"$.position must be from {before + 1} to {most}, the chat's `turns`"
+        if line.position <= before:
+            return f"$.position must be {before + 1} or more: the chat's turns stand in their order"
         if (line.ended_at is None) != (line.state in ("queued", "running", "waiting")):
             return f"$.ended_at does not fit to the state {line.state!r}"
         return None

@@ -61,7 +61,6 @@ def _chat(row: Found, now: datetime) -> Row | str:
         "title": text_of(row.get("title")),
         "system_message": text_of(row.get("system_message")),
         **_selections(row),
-        "turns": 0,
         **_times(row, now),
     }
 

@@ -114,7 +114,6 @@ class World:
             "title": self._text(),
             "system_message": self._text(),
             **self._selections(),
-            "turns": len(states),
             **self._times(),
         }
         await self._put(chats, [values])

@@ -1,6 +1,7 @@
 """What an older REST service has stored is brought in from its own tables, which stay as they are."""
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -90,7 +91,7 @@ async def test_brought_in_again_nothing_is_doubled_and_what_is_new_is_added(
     assert (again.came.total(), again.there) == (0, first.came)
     new = "'aaaaaaaa-0000-4000-8000-000000000006'"
     await put(postgres, old_address, f"INSERT INTO messages VALUES ({new}, '{TRIP}', 'user', 'And then?')")
-    assert (await brought(old, sql_database)).came == {"messages": 1}
+    assert (await brought(old, sql_database)).came == Counter(messages=1)
     said = await in_sql(sql_database).messages.all(ChatId(TRIP), ANNA)
     assert [stored.message.text for stored in said] == ["What is 15 * 23?", "", "", "It is 345.", "And then?"]
 

@@ -1,0 +1,131 @@
+"""Turns that another process runs: told here from what is kept of them, however many look, and whoever goes on."""
+
+import asyncio
+from collections.abc import Sequence
+from copy import copy
+
+import pytest
+
+from parlance.core.errors import CallNotWaiting, CursorExpired, StorageUnavailable
+from parlance.core.events import TextGrew, ToolCalled, ToolReturned
+from parlance.core.journal import Cursor
+from parlance.core.principal import LOCAL_ADMIN
+from parlance.core.stores.turns import Ending, Piece, SendPolicy, TurnRecord
+from parlance.core.tool import Answer
+from parlance.store.in_memory.turns import InMemoryTurns
+from parlance.testing.clock import settle
+from parlance.testing.provider import ScriptedProvider, answering, calling
+from tests.turns.chat_stage import ChatStage, Shelves, heard
+from tests.turns.laws import broken_laws
+from tests.turns.stage import ending, here, of, until
+
+
+async def test_what_many_take_up_at_once_is_told_once() -> None:
+    shelves = await Shelves().opened()
+    go = asyncio.Event()
+    near, far = (
+        ChatStage(shelves, ScriptedProvider([*answering("a", "b")[:-1], go, *answering("c")])),
+        ChatStage(shelves),
+    )
+    turn = await near.send(await shelves.chat())
+    seen = await far.engine.find(turn.id, LOCAL_ADMIN)
+    following = [asyncio.create_task(heard(seen)) for _ in range(5)]
+    await settle()
+    go.set()
+    looked = await asyncio.gather(*(far.engine.find(turn.id, LOCAL_ADMIN) for _ in range(20)))
+    assert {id(one) for one in looked} == {id(seen)}
+    events = await heard(turn)
+    assert all([await one == events for one in following])
+    await near.engine.close()
+    await far.engine.close()
+
+
+class AwayTurns(InMemoryTurns):
+    """A process that reaches its database no more, once `away` is set."""
+
+    away = False
+
+    async def keep(self, pieces: Sequence[Piece]) -> None:
+        self._check()
+        await super().keep(pieces)
+
+    async def end(self, ending: Ending) -> TurnRecord:
+        self._check()
+        return await super().end(ending)
+
+    def _check(self) -> None:
+        if self.away:
+            raise StorageUnavailable("The database is away.")
+
+
+async def test_a_cursor_of_what_was_shown_and_never_kept_is_refused_though_the_numbers_went_on() -> None:
+    shelves = await Shelves().opened()
+    cut_off = copy(shelves)
+    cut_off.turns = turns = AwayTurns(shelves.shelf)
+    go, never = asyncio.Event(), asyncio.Event()
+    near = ChatStage(cut_off, ScriptedProvider([*answering("kept")[:-1], go, *answering("s", "h", "own")[:-1], never]))
+    far = ChatStage(shelves)
+    await shelves.leases.hold(near.owner, 60)
+    turn = await near.send(await shelves.chat())
+    await until(here(turn), lambda event: isinstance(event, TextGrew))
+    await settle()
+    seen = await far.engine.find(turn.id, LOCAL_ADMIN)
+    following = asyncio.create_task(heard(seen))
+    await settle()
+    kept, turns.away = seen.log.head, True
+    go.set()
+    await settle()
+    shown = turn.log.head
+    assert kept == seen.log.head < shown
+    await shelves.leases.release(near.owner)
+    assert await shelves.leases.sweep() == (turn.id,)
+    told = await following
+    assert broken_laws(told) == []
+    assert ending(told).status == "incomplete"
+    assert len(told) >= shown
+    assert seen.log.check(Cursor(turn.log.epoch, kept)) == kept
+    for number in range(kept + 1, shown + 1):
+        with pytest.raises(CursorExpired):
+            seen.log.check(Cursor(turn.log.epoch, number))
+    assert seen.log.check(Cursor(seen.log.epoch, seen.log.head)) == len(told)
+    await near.engine.close()
+    await far.engine.close()
+
+
+async def test_of_two_who_answer_a_call_from_elsewhere_one_is_told_that_it_was_too_late() -> None:
+    shelves = await Shelves().opened()
+    near, far = ChatStage(shelves, ScriptedProvider(calling(("pick", "{}")), answering("Red"))), ChatStage(shelves)
+    turn = await near.send(await shelves.chat(), callers_tools=("pick",))
+    await until(here(turn), lambda event: isinstance(event, ToolCalled))
+    await settle()
+    (call,) = of(turn.log.read(), ToolCalled)
+    seen = await far.engine.find(turn.id, LOCAL_ADMIN)
+    given = [seen.answer([Answer(call.call.id, colour)]) for colour in ("red", "blue")]
+    outcomes = await asyncio.gather(*given, return_exceptions=True)
+    (returned,) = of(await heard(turn), ToolReturned)
+    assert returned.result.output == "red"
+    assert outcomes[0] is None
+    assert isinstance(outcomes[1], CallNotWaiting)
+    await near.engine.close()
+    await far.engine.close()
+
+
+@pytest.mark.parametrize(("policy", "status"), [("queue", "superseded"), ("interrupt", None)])
+async def test_a_message_elsewhere_makes_room_as_one_here_does(policy: SendPolicy, status: str | None) -> None:
+    """What waits for its caller is superseded; what speaks is cancelled, where the policy says so."""
+    shelves = await Shelves().opened()
+    speaks = ScriptedProvider([*answering("So")[:-1], asyncio.Event()])
+    near = ChatStage(shelves, ScriptedProvider(calling(("pick", "{}"))) if status else speaks)
+    far, chat = ChatStage(shelves), await shelves.chat()
+    turn = await near.send(chat, callers_tools=("pick",))
+    await until(here(turn), lambda event: isinstance(event, ToolCalled | TextGrew))
+    await settle()
+    after = await far.send(chat, "Never mind", policy=policy)
+    assert ending(await heard(after)).status == "completed"
+    ended = ending(await heard(turn))
+    assert (ended.status, ended.fault.code if ended.fault else None) == (
+        "incomplete" if status else "cancelled",
+        status,
+    )
+    await near.engine.close()
+    await far.engine.close()
