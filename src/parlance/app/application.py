@@ -13,8 +13,9 @@ from parlance.app.open_files import connections_within
 from parlance.app.preparers import open_preparers
 from parlance.app.providers import Providers, open_providers
 from parlance.app.routing import named_models, open_models, open_prices
-from parlance.app.store import open_store
+from parlance.app.store import Store, open_store
 from parlance.app.telemetry import open_attempt_observers, open_observers
+from parlance.config.errors import ConfigError
 from parlance.config.settings import Settings
 from parlance.core.observers import TurnObserver
 from parlance.doors import json_rpc, metrics, ndjson_chat, rest, status, ws_chat
@@ -60,7 +61,16 @@ class Application(Struct, frozen=True):
     engine: Engine
     limits: Limits
     providers: Providers
+    store: Store
     made_key: str | None
+
+    async def prepare(self) -> None:
+        """Before it is served, by whoever wants to be told what is wrong with the database: `ConfigError`."""
+        try:
+            await self.store.prepare()
+        except ConfigError:
+            await self.store.close()
+            raise
 
 
 async def compose(settings: Settings, *, port: int) -> Application:
@@ -121,7 +131,7 @@ async def compose(settings: Settings, *, port: int) -> Application:
             ledger=chats.ledger.backlog,
         )
     )
-    return Application(asgi, engine, limits, providers, opened.made_key)
+    return Application(asgi, engine, limits, providers, store, opened.made_key)
 
 
 def _limit_options(settings: Settings) -> LimitOptions:

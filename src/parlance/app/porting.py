@@ -35,7 +35,7 @@ async def export_stored(
     told: Counts = Counter()
     async with _own_database(settings) as database, long_reading(database) as connection:
         async for line in export_lines(connection, wanted):
-            write(encode_line(line))
+            _write(write, encode_line(line))
             if isinstance(line, RowLine):
                 told[TABLES[type(line)].name] += 1
     return told
@@ -47,6 +47,14 @@ async def import_stored(settings: Settings, source: Source, *, replace: bool) ->
     reader = LineReader(source)
     async with _own_database(settings) as database, long_writing(database) as connection:
         return await import_lines(connection, reader, replace=replace)
+
+
+def _write(write: Callable[[bytes], object], line: bytes) -> None:
+    """What fails here is no failure of the database's."""
+    try:
+        write(line)
+    except OSError as error:
+        raise PortingRefused(f"The export can't be written: {error.strerror or error}.") from None
 
 
 @asynccontextmanager

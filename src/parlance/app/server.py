@@ -64,6 +64,7 @@ async def serve(settings: Settings, listener: socket.socket, greet: Callable[[Ap
     try:
         port = int(listener.getsockname()[1])
         application = await compose(settings, port=port)
+        await application.prepare()
         server = _Server(
             _config(settings, application),
             application.engine,

@@ -25,7 +25,7 @@ from parlance.store.subtenants import SqlSubtenants
 
 
 class Store(Struct, frozen=True, kw_only=True):
-    """`prepare` once, on the event loop, before anything is asked of it."""
+    """`prepare` on the event loop, before anything is asked of it; twice is as good as once."""
 
     settings: Settings
     opened: OpenedDatabase
@@ -48,6 +48,8 @@ class Store(Struct, frozen=True, kw_only=True):
 
     async def prepare(self) -> None:
         """`ConfigError`, which says why, when the database does not come, can't be used, or is another process's."""
+        if self.keeping.started:
+            return
         self.opened.own()
         await prepare_database(self.settings, self.opened.database)
         try:

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -37,10 +37,6 @@ def export(
     try:
         with _opened(file) as target:
             counts = run(export_stored(settings, wanted, target.write, model_calls=calls))
-    except BrokenPipeError:
-        # Whoever read has enough: nothing more is written to it when the program ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(1) from None
     except OSError as error:
         click.echo(f"{error.filename or file}: {error.strerror or error}.", err=True)
         raise SystemExit(1) from None
@@ -51,8 +47,14 @@ def export(
 def _opened(file: str) -> Iterator[BinaryIO]:
     """The file is there once it is whole, and for its owner alone: it holds what people said."""
     if file == STANDARD:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+        with _discarded_on_failure():
+            yield sys.stdout.buffer
+            sys.stdout.buffer.flush()
+        return
+    if Path(file).exists() and not Path(file).is_file():
+        # A device or a pipe: it is nothing that may be put in another's place.
+        with Path(file).open("wb") as target:
+            yield target
         return
     part = Path(f"{file}.part")
     with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600), "wb") as target:
@@ -64,3 +66,14 @@ def _opened(file: str) -> Iterator[BinaryIO]:
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def _discarded_on_failure() -> Iterator[None]:
+    """Else what is left in the buffer would be written when the program ends, to whoever may have gone."""
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise

@@ -47,5 +47,5 @@ def run(work: Coroutine[None, None, T]) -> T:
 
 def tell_counts(verb: str, counts: Mapping[str, int]) -> None:
     """On standard error: what was exported may go to standard output."""
-    told = [f"{count} {name.replace('_', ' ')}" for name, count in counts.items() if count]
-    click.echo(f"{verb}: {', '.join(told) or 'nothing'}", err=True)
+    told = [f"{name.replace('_', ' ')}: {count}" for name, count in counts.items() if count]
+    click.echo(f"{verb} {', '.join(told) or 'nothing'}", err=True)

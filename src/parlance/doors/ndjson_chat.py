@@ -21,7 +21,7 @@ from parlance.dialects.ndjson_chat.serve import (
 )
 from parlance.doors.chatting import chat_ask
 from parlance.doors.http import answer_json, answer_problem, begin, idempotency_key
-from parlance.doors.serving import Heartbeat, Serving, newest, place_of, watched
+from parlance.doors.serving import Heartbeat, Serving, newest, place_of, reached, watched
 from parlance.doors.visit import visit_of
 from parlance.engine.ask import Ask
 from parlance.engine.engine import RESISTANCE
@@ -113,6 +113,7 @@ async def _tell(turn: TurnView, after: str | None, params: Params, scope: Scope,
     Where the cursor can't be served the answer is 410, with a snapshot.
     """
     visit = visit_of(scope)
+    await reached(turn, after)
     try:
         place = place_of(turn, after)
     except CursorExpired as error:

@@ -60,6 +60,13 @@ def place_of(turn: TurnView, after: str | None) -> int:
     return turn.log.check(Cursor.decode(after) if after else Cursor(turn.log.epoch, 0))
 
 
+async def reached(turn: TurnView, after: str | None) -> None:
+    """Returns when what a cursor stands for is known here, if it may ever be."""
+    with suppress(CursorExpired):
+        if after:
+            await turn.reach(Cursor.decode(after))
+
+
 def newest(turn: TurnView) -> str:
     """The cursor of the turn's newest event."""
     return Cursor(turn.log.epoch, turn.log.head).encode()

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from parlance.core.errors import CallNotWaiting
 from parlance.core.events import TurnEnded
 from parlance.core.ids import TurnId
-from parlance.core.journal import Follower, Log
+from parlance.core.journal import Cursor, Follower, Log
 from parlance.core.observers import TurnFacts
 from parlance.core.stores.turns import TurnRecord
 from parlance.core.tool import Answer
@@ -48,6 +48,9 @@ class KeptTurn:
             yield follower
         finally:
             follower.close()
+
+    async def reach(self, cursor: Cursor) -> None:
+        """All that was ever kept is here."""
 
     def stop(self, reason: StopReason) -> bool:
         return False

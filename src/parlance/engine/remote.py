@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from parlance.core.errors import CallNotWaiting, StorageUnavailable, TurnNotFound
 from parlance.core.events import ToolReturned, TurnEnded
 from parlance.core.ids import TurnId
-from parlance.core.journal import Follower, Log
+from parlance.core.journal import Cursor, Follower, Log
 from parlance.core.stores.bells import Bells
 from parlance.core.stores.turns import TurnRecord, Turns, Word
 from parlance.core.tool import Answer
@@ -20,6 +20,9 @@ logger = logging.getLogger(__name__)
 
 LOOK = 1.0
 """Seconds between looks, where no bell rings."""
+
+KEPT = 1.0
+"""Seconds in which what a turn has told is kept, unless its process died."""
 
 TAKEN = 2.0
 """Seconds in which the process that runs a turn takes an answer; where that one has died, whoever takes over does."""
@@ -68,6 +71,13 @@ class RemoteTurn:
         finally:
             follower.close()
             self._left()
+
+    async def reach(self, cursor: Cursor) -> None:
+        # A number of its owner's that is not kept by then, after so many times the delay of keeping, never will be.
+        with suppress(TimeoutError), self.followed(self.log.head) as follower:
+            async with asyncio.timeout(KEPT):
+                while cursor.epoch == self.log.epoch and cursor.number > self.log.head and not self.ended:
+                    await anext(follower)
 
     def stop(self, reason: StopReason) -> bool:
         if self.stopped or reason == "abandoned":

@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from parlance.core.events import GROWTH, Event, Runner, TurnEnded
 from parlance.core.ids import TurnId
-from parlance.core.journal import Follower, Log
+from parlance.core.journal import Cursor, Follower, Log
 from parlance.core.messages import Message
 from parlance.core.observers import TurnFacts, TurnObserver
 from parlance.core.provider import Notice, Target
@@ -138,6 +138,9 @@ class Turn:
         finally:
             follower.close()
             self.attendance.left()
+
+    async def reach(self, cursor: Cursor) -> None:
+        """What was told was told from here."""
 
     def started(self, task: "asyncio.Task[None]") -> None:
         self._task = task

@@ -6,7 +6,7 @@ from typing import Literal, Protocol
 
 from parlance.core.events import TurnEnded
 from parlance.core.ids import TurnId
-from parlance.core.journal import Follower, Log
+from parlance.core.journal import Cursor, Follower, Log
 from parlance.core.observers import TurnFacts
 from parlance.core.tool import Answer
 
@@ -48,6 +48,12 @@ class TurnView(Protocol):
 
     def followed(self, after: int = 0) -> AbstractContextManager[Follower]:
         """Follow the log from the event behind number `after` on. `CursorExpired`."""
+        ...
+
+    async def reach(self, cursor: Cursor) -> None:
+        """Returns when the log has come to this number, if it may: what another process runs is told there a moment
+        before it is kept.
+        """
         ...
 
     def stop(self, reason: StopReason) -> bool:

@@ -19,10 +19,12 @@ class TurnStores:
         self.bells = SqlBells(database, shared=shared)
         self._writer = Writer(database, self.bells)
         self._listener = Listener(address, self.bells.subscribers) if isinstance(address, PostgresqlAddress) else None
+        self.started = False
         self.turns = SqlTurns(database, self._writer)
         self.leases = SqlLeases(database, self.bells, alone=not shared)
 
     def start(self) -> None:
+        self.started = True
         if self._listener is not None:
             self._listener.start()
 

@@ -238,6 +238,7 @@ class RpcSocket:
 
     async def _resumed(self, resume: Resume) -> _Tale:
         turn = await self._find(resume.task_id)
+        await reached(turn, resume.after)
         return _Tale(turn, resume.after, self._notices(turn, resume.params))
 
     @property

@@ -14,7 +14,7 @@ from parlance.core.stores import Page
 from parlance.core.stores.turns import TurnRecord
 from parlance.dialects.rest.serve import Told, TurnEvents
 from parlance.doors.rest.stores import Stores
-from parlance.doors.serving import place_of
+from parlance.doors.serving import place_of, reached
 from parlance.engine.engine import Engine
 from parlance.engine.view import TurnView
 
@@ -114,6 +114,7 @@ class ChatTale:
 
     async def _within(self, record: TurnRecord, after: str) -> Place:
         turn = await self._engine.find(record.id, self._principal)
+        await reached(turn, after)
         try:
             number = place_of(turn, after)
         except CursorExpired as error:

@@ -13,7 +13,7 @@ from parlance.core.snapshot import fold_snapshot
 from parlance.dialects.rest.serve import BEAT, TurnEvents, encode_broken_off
 from parlance.doors.http import Headers, answer_problem, begin
 from parlance.doors.rest.operation import Asked, Stream
-from parlance.doors.serving import Heartbeat, newest, place_of, watched
+from parlance.doors.serving import Heartbeat, newest, place_of, reached, watched
 from parlance.doors.visit import Visit, visit_of
 from parlance.engine.view import TurnView
 
@@ -48,6 +48,7 @@ class TurnStream:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = visit_of(scope)
+        await reached(self._turn, self._after)
         try:
             place = place_of(self._turn, self._after)
         except CursorExpired as error:

@@ -66,7 +66,7 @@ class LineReader:
     def _next(self) -> Line | None:
         """None at the file's end. Empty lines are passed over."""
         while True:
-            text = self._source.readline(LONGEST + 1)
+            text = self._read()
             if not text:
                 return None
             self._number += 1
@@ -74,6 +74,12 @@ class LineReader:
                 raise LineRefused(self._number, f"it is longer than {LONGEST >> 20} MiB")
             if text.strip():
                 return self._decode(text)
+
+    def _read(self) -> bytes:
+        try:
+            return self._source.readline(LONGEST + 1)
+        except OSError as error:
+            raise LineRefused(self._number + 1, f"it can't be read: {error.strerror or error}") from None
 
     def _decode(self, text: bytes) -> Line:
         try:
