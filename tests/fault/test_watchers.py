@@ -1,4 +1,4 @@
-"""A hundred who watch a chat while it goes on, and come and go as they like: all are told the same, in the same order."""
+"""A hundred who watch a chat while it goes on, and come and go as they like: all hear the same, in the same order."""
 
 import asyncio
 import hashlib
@@ -34,8 +34,8 @@ def heard(name: str, data: object, cursor: str) -> Heard:
 
 
 class Watcher:
-    """Follows the chat at one of the processes: over HTTP, over a WebSocket, or the turn that it is in the middle of. It
-    goes away now and then, and what it comes back to goes on behind the last that it has heard.
+    """Follows the chat at one of the processes: over HTTP, over a WebSocket, or the turn that it is in the middle of.
+    It goes away now and then, and what it comes back to goes on behind the last that it has heard.
     """
 
     def __init__(self, number: int, ports: Sequence[int], chat: str) -> None:
@@ -67,10 +67,10 @@ class Watcher:
 
     def _telling(self, port: int, there: asyncio.Event) -> AsyncGenerator[Heard, None]:
         after = f"?after={self.heard[-1].cursor}" if self.heard else ""
-        ways = [
-            self._over_http(port, f"/api/v1/chats/{self._chat}/events{after}", there),
-            self._over_socket(f"ws://127.0.0.1:{port}/api/v1/chats/{self._chat}/live{after}", there),
-        ]
+        ways = [self._over_http(port, f"/api/v1/chats/{self._chat}/events{after}", there)]
+        if self.heard:
+            # Only the head of an answer says that nothing which comes now will be missed.
+            ways.append(self._over_socket(f"ws://127.0.0.1:{port}/api/v1/chats/{self._chat}/live{after}", there))
         if self._turn is not None:
             ways.append(self._over_http(port, f"/api/v1/turns/{self._turn}/events{after}", there))
         return self._dice.choice(ways)

@@ -40,7 +40,7 @@ def export(
     except OSError as error:
         click.echo(f"{error.filename or file}: {error.strerror or error}.", err=True)
         raise SystemExit(1) from None
-    tell_counts("Exported", counts)
+    tell_counts("Exported", counts, err=file == STANDARD)
 
 
 @contextmanager

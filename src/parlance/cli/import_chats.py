@@ -40,4 +40,4 @@ def _tell_arrival(arrival: Arrival) -> None:
         if counts.total():
             tell_counts(verb, counts)
     if arrival.unknown:
-        click.echo(f"Not understood, and left there: {', '.join(arrival.unknown)}", err=True)
+        click.echo(f"Not understood, and left there: {', '.join(arrival.unknown)}")

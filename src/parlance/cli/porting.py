@@ -45,7 +45,6 @@ def run(work: Coroutine[None, None, T]) -> T:
         raise SystemExit(1) from None
 
 
-def tell_counts(verb: str, counts: Mapping[str, int]) -> None:
-    """On standard error: what was exported may go to standard output."""
+def tell_counts(verb: str, counts: Mapping[str, int], *, err: bool = False) -> None:
     told = [f"{name.replace('_', ' ')}: {count}" for name, count in counts.items() if count]
-    click.echo(f"{verb} {', '.join(told) or 'nothing'}", err=True)
+    click.echo(f"{verb} {', '.join(told) or 'nothing'}", err=err)

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from msgspec import Struct, field
 from starlette.types import Receive, Scope, Send
 
+from parlance.core.errors import CursorExpired
 from parlance.core.journal import Cursor
 from parlance.core.principal import Gate, Principal
 from parlance.core.provider import Models

@@ -73,11 +73,13 @@ class RemoteTurn:
             self._left()
 
     async def reach(self, cursor: Cursor) -> None:
-        # A number of its owner's that is not kept by then, after so many times the delay of keeping, never will be.
+        if not self._may_reach(cursor):
+            return
         with suppress(TimeoutError), self.followed(self.log.head) as follower:
             async with asyncio.timeout(KEPT):
-                while cursor.epoch == self.log.epoch and cursor.number > self.log.head and not self.ended:
-                    await anext(follower)
+                async for _ in follower:
+                    if not self._may_reach(cursor):
+                        return
 
     def stop(self, reason: StopReason) -> bool:
         if self.stopped or reason == "abandoned":
@@ -155,6 +157,9 @@ class RemoteTurn:
             self.log.renumber(kept.turn.epoch, kept.epochs)
         # While these were read, somebody else may have taken up some of them.
         self.log.append([event for number, event in kept.events if number > self.log.head])
+
+    def _may_reach(self, cursor: Cursor) -> bool:
+        return cursor.epoch == self.log.epoch and cursor.number > self.log.head and not self.ended
 
     def _came(self) -> None:
         self._followers += 1

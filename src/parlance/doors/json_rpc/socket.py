@@ -37,7 +37,7 @@ from parlance.doors.accepting import Seat, close_code
 from parlance.doors.beside import Beside
 from parlance.doors.json_rpc.session import Session, Task
 from parlance.doors.json_rpc.sessions import Sessions
-from parlance.doors.serving import Serving, newest
+from parlance.doors.serving import Serving, newest, reached
 from parlance.doors.telling import Telling
 from parlance.engine.view import TurnView
 

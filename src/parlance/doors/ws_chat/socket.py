@@ -35,7 +35,7 @@ from parlance.dialects.ws_chat.serve import TurnFrames, encode_authenticated, en
 from parlance.doors.accepting import Seat, close_code
 from parlance.doors.beside import Beside
 from parlance.doors.chatting import chat_ask
-from parlance.doors.serving import Serving
+from parlance.doors.serving import Serving, reached
 from parlance.doors.telling import Telling
 from parlance.engine.ask import Ask
 from parlance.engine.conversation import Conversation
@@ -221,6 +221,7 @@ class ChatSocket:
 
     async def _resume(self, resume: Resume) -> None:
         turn = await self._find(resume)
+        await reached(turn, resume.after)
         request_id = resume.request_id or turn.facts.request_id
         self._check_free(request_id)
         self._follow(turn, request_id, resume.after, resume.params)

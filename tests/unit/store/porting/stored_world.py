@@ -228,6 +228,6 @@ async def imported(database: Database, file: bytes, *, replace: bool = False) ->
 
 
 async def empty(database: Database) -> None:
-    async with database.writing() as connection:
+    async with long_writing(database) as connection:
         for table in reversed(TABLES):
             await connection.execute(delete(table))
