@@ -21,7 +21,7 @@ from parlance.core.errors import (
 from parlance.core.ids import uuid7
 from parlance.doors.http import encode_problem, problem_headers
 from parlance.doors.limits import Held, Limits
-from parlance.doors.visit import SERVED
+from parlance.doors.visit import SERVED, WRITE
 
 MAX_HEAD = 65_536
 """Bytes of the request's line and headers. Checked after each read, so one read more may come in."""
@@ -82,6 +82,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self.scope[SERVED] = self._served  # type: ignore[literal-required] # a key of ours, for the entrance
+        self.scope[WRITE] = self._write_now  # type: ignore[literal-required] # a key of ours, for doors
         if self._phase != "head":
             self._enter("head")
 
@@ -142,6 +143,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         scope = cast(dict[str, object] | None, self.scope)
         if scope is not None:
             scope.pop(SERVED, None)
+            scope.pop(WRITE, None)
         self.parser = None  # type: ignore[assignment] # as the parent does when the connection is lost
 
     def _enter(self, phase: Phase) -> None:
@@ -207,6 +209,14 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # Else the answer that is under way must not have another in its middle: it is broken off.
         self.transport.close()
         self._drop_if_closing()
+
+    def _write_now(self, body: bytes) -> bool:
+        """A chunk of the answer that is under way, if nothing has to wait for it."""
+        cycle = self.cycle
+        if self.flow.write_paused or cycle.disconnected or not cycle.chunked_encoding or cycle.response_complete:
+            return False
+        self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        return True
 
     def _served(self) -> None:
         """The server closes the connection behind an answer that is not whole, in the next breath."""

@@ -1,6 +1,6 @@
 """The log of a turn: it numbers events, keeps them, and tells them to any number of followers."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, Self
 
 from msgspec import Struct
@@ -60,6 +60,12 @@ class Follower(Protocol):
     def __aiter__(self) -> "Follower": ...
 
     async def __anext__(self) -> Batch: ...
+
+    def listen(self, listener: Callable[[int, Sequence[Event]], bool]) -> None:
+        """Give one piece of growth that comes while a read waits to `listener`, at once, with its number. What it
+        takes (True) is not read; it must not raise. Everything else is read.
+        """
+        ...
 
     def close(self) -> None:
         """Leave. A read that waits ends at once. Closing twice is harmless."""

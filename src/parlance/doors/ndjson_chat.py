@@ -1,5 +1,7 @@
 """Door C: `POST /chat` and what goes with it: resume, cancel, tool results, and the list of models."""
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec import Raw
 from starlette.datastructures import QueryParams
@@ -7,6 +9,7 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from parlance.core.errors import CursorExpired, SlowFollower
+from parlance.core.events import Event
 from parlance.core.journal import Follower
 from parlance.core.snapshot import fold_snapshot
 from parlance.dialects.chat_request import NEW_CHAT, Params, build_request
@@ -22,7 +25,7 @@ from parlance.dialects.ndjson_chat.serve import (
 from parlance.doors.chatting import chat_ask
 from parlance.doors.http import answer_json, answer_problem, begin, idempotency_key
 from parlance.doors.serving import Heartbeat, Serving, newest, place_of, reached, watched
-from parlance.doors.visit import visit_of
+from parlance.doors.visit import visit_of, writer_of
 from parlance.engine.ask import Ask
 from parlance.engine.engine import RESISTANCE
 from parlance.engine.idempotency import Idempotency
@@ -123,7 +126,7 @@ async def _tell(turn: TurnView, after: str | None, params: Params, scope: Scope,
     # Followed before anything is sent: from here on what it has not taken is kept.
     with turn.followed(place) as follower:
         await begin(send, visit, 200, _HEADERS)
-        heartbeat = Heartbeat(send, b"\n")
+        heartbeat = Heartbeat(send, b"\n", writer_of(scope))
         try:
             whole = await _tell_lines(turn, follower, place, params, receive, heartbeat)
         finally:
@@ -139,7 +142,16 @@ async def _tell_lines(
     lines = TurnLines(turn.id, turn.log.epoch, params, turn.facts.chat)
     if turn.ended and after == turn.log.head:
         await heartbeat.say(lines.terminator(after, turn.ending))
+
+    def hear(number: int, events: Sequence[Event]) -> bool:
+        try:
+            return heartbeat.say_now(lines.encode(number, events))
+        except Exception:
+            # It is met again where it is read, in a task that may fail.
+            return False
+
     try:
+        follower.listen(hear)
         async with watched(receive, follower.close):
             async for batch in follower:
                 lines.renumber(turn.log.epoch)

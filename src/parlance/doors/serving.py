@@ -14,7 +14,7 @@ from parlance.core.provider import Models
 from parlance.core.stores.chats import Chats
 from parlance.doors.http import read_json_body
 from parlance.doors.limits import Limits
-from parlance.doors.visit import visit_of
+from parlance.doors.visit import nothing_at_once, visit_of
 from parlance.engine.engine import Engine
 from parlance.engine.view import TurnView
 
@@ -96,8 +96,9 @@ class Heartbeat:
     When nothing was said since the last look it says `beat`.
     """
 
-    def __init__(self, send: Send, beat: bytes) -> None:
+    def __init__(self, send: Send, beat: bytes, write: Callable[[bytes], bool] = nothing_at_once) -> None:
         self._send = send
+        self._write = write
         self._beat = beat
         self._said = 0
         self._said_before = 0
@@ -110,6 +111,13 @@ class Heartbeat:
         await self._send({"type": "http.response.body", "body": body, "more_body": True})
         self._saying = False
         self._said += 1
+
+    def say_now(self, body: bytes) -> bool:
+        """The same without waiting; False when that can't be done just now."""
+        if self._saying or not self._write(body):
+            return False
+        self._said += 1
+        return True
 
     def stop(self) -> None:
         self._timer.cancel()

@@ -1,5 +1,7 @@
 """What the entrance found out about a request, for the doors behind it."""
 
+from collections.abc import Callable
+
 from msgspec import Struct
 from starlette.types import Scope
 
@@ -10,6 +12,9 @@ _PLACE = "parlance.visit"
 
 SERVED = "parlance.served"
 """Where the server leaves what is to be called when a request has had all of its answer that it will get."""
+
+WRITE = "parlance.write"
+"""Where the server leaves a plain function that says a piece of an answer at once; False where it can't just now."""
 
 INTAKE = "parlance.intake"
 """Where the server leaves, in a socket's scope, what it holds of messages that are not whole yet."""
@@ -35,6 +40,16 @@ def tell_served(scope: Scope) -> None:
 
 def put_visit(scope: Scope, visit: Visit) -> None:
     scope[_PLACE] = visit
+
+
+def writer_of(scope: Scope) -> Callable[[bytes], bool]:
+    """Refuses everything where the server leaves none."""
+    write = scope.get(WRITE)
+    return write if callable(write) else nothing_at_once
+
+
+def nothing_at_once(_: bytes) -> bool:
+    return False
 
 
 def intake_of(scope: Scope) -> Held | None:

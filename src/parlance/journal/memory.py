@@ -1,7 +1,7 @@
 """Logs in this process's memory: what live turns are told from, and replayed from for a while after their end."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import TypeVar
 
@@ -192,6 +192,7 @@ class MemoryFollower:
         self._log = log
         self._position = after
         self._waiting: asyncio.Future[None] | None = None
+        self._listener: Callable[[int, Sequence[Event]], bool] | None = None
         self._behind = 0
         self._behind_characters = 0
         self._cut = False
@@ -236,10 +237,23 @@ class MemoryFollower:
         self._behind = self._behind_characters = 0
         return Batch(first, events)
 
+    def listen(self, listener: Callable[[int, Sequence[Event]], bool]) -> None:
+        self._listener = listener
+
+    def _heard(self, events: Sequence[Event]) -> bool:
+        """A task that has to be woken for each word costs more than all else that is done with it here."""
+        head = self._log.head
+        if len(events) != 1 or type(events[0]) is not TextGrew or self._position + 1 != head or self._closed:
+            return False
+        if self._listener is None or not self._listener(head, events):
+            return False
+        self._position = head
+        return True
+
     def told(self, events: Sequence[Event]) -> None:
         """The log has grown. Called by the log alone."""
         if self._waiting is not None:
-            if not self._waiting.done():
+            if not self._waiting.done() and not self._heard(events):
                 self._waiting.set_result(None)
             return
         # Checked before adding: one burst, however large, is not yet a blocked reader.
@@ -252,6 +266,7 @@ class MemoryFollower:
 
     def close(self) -> None:
         self._closed = True
+        self._listener = None
         self._log.forget(self)
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)

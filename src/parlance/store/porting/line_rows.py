@@ -1,7 +1,6 @@
 """Lines as rows of tables, both ways."""
 
-from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Raw
@@ -20,6 +19,7 @@ from parlance.store.porting.lines import (
     SubtenantLine,
     TurnLine,
 )
+from parlance.store.rows import Fields
 from parlance.store.tables.assistants import assistants
 from parlance.store.tables.chats import chats
 from parlance.store.tables.memories import memories
@@ -46,16 +46,12 @@ TABLES: Final[dict[type[RowLine], Table]] = {
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def columns_of(kind: type[RowLine]) -> tuple[ColumnElement[Any], ...]:
+def columns_of(kind: type[RowLine]) -> tuple[ColumnElement[object], ...]:
     """What `decode_row` takes. What is JSON in bytes is told as it stands there."""
-    table = TABLES[kind]
-    return tuple(
-        type_coerce(table.c[name], NullType()).label(name) if _is_encoded(table, name) else table.c[name]
-        for name in kind.__struct_fields__
-    )
+    return tuple(_column(TABLES[kind], name) for name in kind.__struct_fields__)
 
 
-def decode_row(kind: type[T], row: Sequence[Any]) -> T:
+def decode_row(kind: type[T], row: Fields) -> T:
     """A row that begins with `columns_of`."""
     table = TABLES[kind]
     names = kind.__struct_fields__
@@ -68,16 +64,25 @@ def encode_row(line: RowLine) -> dict[str, object]:
     return {name: _kept(table, name, getattr(line, name)) for name in line.__struct_fields__}
 
 
+def _column(table: Table, name: str) -> ColumnElement[object]:
+    column: ColumnElement[object] = table.c[name]
+    return type_coerce(column, NullType()).label(name) if _is_encoded(table, name) else column
+
+
 def _is_encoded(table: Table, name: str) -> bool:
     return isinstance(table.c[name].type, LargeBinary)
 
 
-def _told(table: Table, name: str, value: Any) -> object:
+def _told(table: Table, name: str, value: object) -> object:
     if not _is_encoded(table, name):
         return value
-    if value is None:
-        return None
-    return Raw(bytes(value)) if value else NOTHING
+    match value:
+        case None:
+            return None
+        case bytes():
+            return Raw(value) if value else NOTHING
+        case _:
+            raise TypeError(f"{table.name}.{name} should be bytes, and is {type(value).__name__}")
 
 
 def _kept(table: Table, name: str, value: object) -> object:

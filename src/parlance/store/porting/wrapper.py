@@ -100,7 +100,7 @@ class _Moving:
         there = await self._found(table.c.id, [row["id"] for row in rows])
         new = [row for row in rows if row["id"] not in there]
         self._arrival.there[name] += len(rows) - len(new)
-        for parent, column in PARENTS.get(name, {}).items():
+        for parent, column in _PARENTS.get(name, {}).items():
             new = await self._with_parent(name, new, parent, column)
         if table is chats:
             new = await self._with_assistants(new)
@@ -140,7 +140,7 @@ class _Moving:
         return set(found.scalars())
 
 
-PARENTS: Final[Mapping[str, Mapping[str, Column[Any]]]] = {
+_PARENTS: Final[Mapping[str, Mapping[str, Column[str]]]] = {
     "assistants": {"subtenant_id": subtenants.c.id},
     "memories": {"subtenant_id": subtenants.c.id},
     "chats": {"subtenant_id": subtenants.c.id},

@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 from parlance.core.stores.chats import Names
 from parlance.store.checks import storable
@@ -38,7 +38,7 @@ def text_of(value: object) -> str | None:
             return storable(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def json_of(value: object) -> Any:
+def json_of(value: object) -> object:
     """What stands in a column for JSON that is no text, in whatever type of column; a text that is none is itself."""
     if not isinstance(value, str):
         return value_of(value)
