@@ -4,7 +4,7 @@ import asyncio
 import json
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -174,20 +174,26 @@ async def check_kept(address: Address, sent: list[Sent]) -> Counter[str]:
     return Counter(states[one.turn or ""] for one in sent)
 
 
-@pytest.mark.requirement("durability:killed_servers")
-async def test_killing_the_server_loses_nothing_acknowledged_and_doubles_nothing(
-    database_url: str, tmp_path: Path, long_run: bool
-) -> None:
-    address = read_address(database_url) if database_url else SqliteAddress(tmp_path / "data" / "parlance.db")
-    chance, sent = random.Random(SEED), list[Sent]()
-    killed = Killed(tmp_path, database_url)
-    for number in range(300 if long_run else 5):
-        sent += await send_until_killed(await killed.start(), number, chance.uniform(0.0, 0.8))
+async def check_kills(folder: Path, url: str, waits: Iterable[float]) -> str:
+    """A kill after each so many seconds of sending. What was seen, in words."""
+    killed, sent = Killed(folder, url), list[Sent]()
+    for number, wait in enumerate(waits):
+        sent += await send_until_killed(await killed.start(), number, wait)
     server = await killed.start()
     try:
         await send_again(server, sent)
     finally:
         await asyncio.to_thread(server.__exit__)
-    ended = await check_kept(address, sent)
+    ended = await check_kept(read_address(url) if url else SqliteAddress(folder / "data" / "parlance.db"), sent)
     assert ended["incomplete"] > 0
-    print(f"{len(sent)} sent, {sum(bool(one.shown) for one in sent)} acknowledged before a kill; {dict(ended)}")
+    shown = sum(bool(one.shown) for one in sent)
+    return f"{len(sent)} messages sent, {shown} of them acknowledged before a kill; their turns: {dict(ended)}"
+
+
+@pytest.mark.requirement("durability:killed_servers")
+async def test_killing_the_server_loses_nothing_acknowledged_and_doubles_nothing(
+    database_url: str, tmp_path: Path, long_run: bool
+) -> None:
+    chance = random.Random(SEED)
+    waits = [chance.uniform(0.0, 0.8) for _ in range(300 if long_run else 5)]
+    print(await check_kills(tmp_path, database_url, waits))

@@ -1,6 +1,7 @@
 """WebSockets within bounds: what of unfinished messages is held, and how long a client may take nothing."""
 
 import asyncio
+from typing import cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
@@ -10,7 +11,7 @@ from parlance.app.limited_config import limits_of
 from parlance.app.stall import Stall
 from parlance.core.errors import LimitReached
 from parlance.doors.limits import Held, Limits
-from parlance.doors.visit import INTAKE
+from parlance.doors.visit import INTAKE, SAY, SayAtOnce
 
 TRY_AGAIN_LATER = 1013
 
@@ -43,11 +44,15 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
         self._intake.release()
         self._stall.end()
         self._place.release()
+        scope = cast(dict[str, object] | None, getattr(self, "scope", None))
+        if scope is not None:
+            scope.pop(SAY, None)
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.transport.is_closing():
             self.scope[INTAKE] = self._intake  # type: ignore[literal-required] # a key of ours, for doors
+            self.scope[SAY] = SayAtOnce(self._may_say, self._say)  # type: ignore[literal-required] # another one
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -92,6 +97,14 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
     def send_receive_event_to_app(self) -> None:
         self._pieces = 0
         super().send_receive_event_to_app()
+
+    def _may_say(self) -> bool:
+        open_now = self.handshake_complete and not (self.close_sent or self.disconnected)
+        return open_now and self.writable.is_set() and not self.transport.is_closing()
+
+    def _say(self, text: str) -> None:
+        self.conn.send_text(text.encode())
+        self.transport.write(b"".join(self.conn.data_to_send()))
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -15,6 +15,7 @@ from parlance.core.ids import Epoch
 from parlance.core.journal import Follower
 from parlance.core.snapshot import Snapshot, fold_snapshot
 from parlance.doors.serving import place_of
+from parlance.doors.visit import SayAtOnce
 from parlance.engine.view import TurnView
 
 log = logging.getLogger(__name__)
@@ -81,8 +82,9 @@ class Telling:
     It must not hold what holds this: a socket that was left should be gone at once, with all that it remembers.
     """
 
-    def __init__(self, send: Send, cut: Callable[[SlowFollower, str], str]) -> None:
+    def __init__(self, send: Send, cut: Callable[[SlowFollower, str], str], at_once: SayAtOnce | None = None) -> None:
         self._send = send
+        self._at_once = at_once
         self._cut = cut
         self._told: dict[str, _Told] = {}
         self._holding = 0
@@ -161,8 +163,28 @@ class Telling:
             if self._told.get(name) is tale.told:
                 del self._told[name]
 
+    def _hear(self, told: _Told, frames: Frames) -> Callable[[int, Sequence[Event]], bool] | None:
+        """How growth is told without waking a task for it."""
+        at_once = self._at_once
+        if at_once is None:
+            return None
+
+        def hear(number: int, events: Sequence[Event]) -> bool:
+            # Looked at first, since a fold must not be fed an event twice.
+            if not at_once.ready():
+                return False
+            frame = frames.encode(number, events[0])
+            if frame is not None:
+                at_once.say(frame)
+            told.have_sent(number)
+            return True
+
+        return hear
+
     async def _tell_all(self, name: str, told: _Told, frames: Frames) -> None:
         try:
+            if (hear := self._hear(told, frames)) is not None:
+                told.follower.listen(hear)
             async for batch in told.follower:
                 frames.renumber(told.turn.log.epoch)
                 last = batch.first + len(batch.events) - 1

@@ -16,8 +16,18 @@ SERVED = "parlance.served"
 WRITE = "parlance.write"
 """Where the server leaves a plain function that says a piece of an answer at once; False where it can't just now."""
 
+SAY = "parlance.say"
+"""Where the server leaves, in a socket's scope, how to say a frame at once: a `SayAtOnce`."""
+
 INTAKE = "parlance.intake"
 """Where the server leaves, in a socket's scope, what it holds of messages that are not whole yet."""
+
+
+class SayAtOnce(Struct, frozen=True):
+    """`ready`: nothing has to wait for room, and the socket is open. Only then may `say` be called."""
+
+    ready: Callable[[], bool]
+    say: Callable[[str], None]
 
 
 class Visit(Struct):
@@ -46,6 +56,12 @@ def writer_of(scope: Scope) -> Callable[[bytes], bool]:
     """Refuses everything where the server leaves none."""
     write = scope.get(WRITE)
     return write if callable(write) else nothing_at_once
+
+
+def sayer_of(scope: Scope) -> SayAtOnce | None:
+    """None where the server leaves none."""
+    say = scope.get(SAY)
+    return say if isinstance(say, SayAtOnce) else None
 
 
 def nothing_at_once(_: bytes) -> bool:

@@ -17,7 +17,7 @@ from parlance.doors.json_rpc.session import DOOR as DOOR
 from parlance.doors.json_rpc.sessions import SessionLimits, Sessions
 from parlance.doors.json_rpc.socket import RpcSocket
 from parlance.doors.serving import Serving
-from parlance.doors.visit import visit_of
+from parlance.doors.visit import sayer_of, visit_of
 
 
 def routes(serving: Serving, limits: SessionLimits | None = None) -> list[BaseRoute]:
@@ -64,7 +64,7 @@ class _Connect:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         name = scope["path_params"]["session_id"]
         async with accepted(self._serving, scope, receive, send) as seat:
-            socket = RpcSocket(self._serving, self._sessions, name, receive, send)
+            socket = RpcSocket(self._serving, self._sessions, name, receive, send, sayer_of(scope))
             await socket.serve(seat, visit_of(scope).request_id)
 
 

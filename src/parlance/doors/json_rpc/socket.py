@@ -39,6 +39,7 @@ from parlance.doors.json_rpc.session import Session, Task
 from parlance.doors.json_rpc.sessions import Sessions
 from parlance.doors.serving import Serving, newest, reached
 from parlance.doors.telling import Telling
+from parlance.doors.visit import SayAtOnce
 from parlance.engine.view import TurnView
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,15 @@ class _Tale(Struct, frozen=True):
 class RpcSocket:
     """Obeys frames in order, but for those that have to wait. What a call begins to tell comes behind its response."""
 
-    def __init__(self, serving: Serving, sessions: Sessions, session_id: str, receive: Receive, send: Send) -> None:
+    def __init__(
+        self,
+        serving: Serving,
+        sessions: Sessions,
+        session_id: str,
+        receive: Receive,
+        send: Send,
+        at_once: SayAtOnce | None = None,
+    ) -> None:
         self._serving = serving
         self._sessions = sessions
         self._session_id = session_id
@@ -67,7 +76,7 @@ class RpcSocket:
         self._seat: Seat
         self._not_seated: ParlanceError | None = None
         self._request_id = ""
-        self._telling = Telling(send, lambda error, _: encode_notice(error, session_id))
+        self._telling = Telling(send, lambda error, _: encode_notice(error, session_id), at_once)
         self._beside = Beside()
 
     async def serve(self, seat: Seat, request_id: str) -> None:

@@ -5,6 +5,7 @@ from starlette.types import Receive, Scope, Send
 
 from parlance.doors.accepting import OnlySockets, accepted
 from parlance.doors.serving import Serving
+from parlance.doors.visit import sayer_of
 from parlance.doors.ws_chat.socket import ChatSocket
 
 
@@ -20,4 +21,4 @@ class ChatDoor:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with accepted(self._serving, scope, receive, send) as seat:
-            await ChatSocket(self._serving, receive, send).serve(seat)
+            await ChatSocket(self._serving, receive, send, sayer_of(scope)).serve(seat)

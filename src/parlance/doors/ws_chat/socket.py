@@ -37,6 +37,7 @@ from parlance.doors.beside import Beside
 from parlance.doors.chatting import chat_ask
 from parlance.doors.serving import Serving, reached
 from parlance.doors.telling import Telling
+from parlance.doors.visit import SayAtOnce
 from parlance.engine.ask import Ask
 from parlance.engine.conversation import Conversation
 from parlance.engine.idempotency import Idempotency
@@ -55,13 +56,13 @@ MAX_ASKED = 1000
 class ChatSocket:
     """Obeys frames in order; each turn is started and told by tasks of its own, so that none waits for another."""
 
-    def __init__(self, serving: Serving, receive: Receive, send: Send) -> None:
+    def __init__(self, serving: Serving, receive: Receive, send: Send, at_once: SayAtOnce | None = None) -> None:
         self._serving = serving
         self._receive = receive
         self._send = send
         self._seat: Seat
         self._conversation = Conversation(serving.options.history_tokens)
-        self._telling = Telling(send, _encode_cut)
+        self._telling = Telling(send, _encode_cut, at_once)
         self._asked: dict[str, TurnId] = {}
         self._own_chat: ChatId | None = None
         self._opening = asyncio.Lock()
