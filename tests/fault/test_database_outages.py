@@ -195,7 +195,7 @@ async def test_a_server_without_its_postgresql_refuses_goes_on_and_comes_back(
 
 async def insist(house: House, path: str, key: str) -> str:
     """Send the same message again and again, until it is taken; what was answered."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(30):
         while True:
             sent = await house.client.post(path, json={"content": f"/words 2\n{key}"}, headers={"idempotency-key": key})
             if sent.status_code == 200:

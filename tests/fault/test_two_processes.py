@@ -3,11 +3,14 @@ other; when one is killed, the other one says how its turns ended, and goes on w
 """
 
 import asyncio
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
+from msgspec import Struct
 
 from parlance.testing.reply import Reply
 from parlance.testing.script import Script
@@ -18,9 +21,40 @@ from tests.acceptance.rpc_session import join
 from tests.acceptance.scripts import PAUSED, WEATHER, calling
 from tests.fault.resuming import ALL_DOORS, Doors, Told, digest
 from tests.fault.several import killable, new_chat, settings_of, several
+from tests.probes.postgres import PostgresServer
 
 ENDED_WITHIN = 30.0
 CALLING = calling(("get_weather", '{"city":"Oslo"}'))
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+class Shared(Struct, frozen=True):
+    here: Doors
+    there: Doors
+    upstream: PlannedUpstream
+
+
+@pytest.fixture(scope="module")
+def shared_url(postgres: PostgresServer) -> Iterator[str]:
+    name = postgres.new_database()
+    yield postgres.address(name)
+    postgres.drop_database(name)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def shared(shared_url: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Shared]:
+    folder = tmp_path_factory.mktemp("pair")
+    async with PlannedUpstream() as upstream, several(folder, shared_url, upstream) as (here, there):
+        yield Shared(here, there, upstream)
+
+
+@pytest.fixture
+def pair(shared: Shared) -> Shared:
+    """Two servers, and their host, which has forgotten what the test before had planned."""
+    shared.upstream.begin()
+    return shared
 
 
 async def cancel(doors: Doors, door: str, turn_id: str) -> None:
@@ -64,40 +98,32 @@ async def send(doors: Doors, chat: str, text: str = "Hello", **body: object) -> 
 
 
 @pytest.mark.requirement("durability:processes:follow")
-async def test_a_turn_of_one_process_is_followed_and_cancelled_at_each_door_of_the_other(
-    empty_postgres: str, tmp_path: Path
-) -> None:
-    async with (
-        PlannedUpstream(default=PAUSED) as upstream,
-        several(tmp_path, empty_postgres, upstream) as (here, there),
-    ):
-        for number, door in enumerate(ALL_DOORS):
-            async with begun(here.client, "Hello", chat_id="new") as answer:
-                await answer.until("delta")
-                following = [
-                    asyncio.create_task(told_to_end(doors, way, answer.turn_id))
-                    for doors in (here, there)
-                    for way in ALL_DOORS
-                ]
-                await cancel(there, door, answer.turn_id)
-                await upstream.hung_up(number)
-                await answer.rest()
-            assert (answer.lines[-1]["status"], answer.text) == ("cancelled", "one")
-            assert {digest(await told) for told in following} == {digest(await following[0])}
-            assert [(one.text, one.last) for one in await following[0]] == [("one", False), ("", True)]
-            await cancel(there, "rest", answer.turn_id)
-            assert (await turn_of(there, answer.turn_id))["message"]["content"] == "one"
+async def test_a_turn_of_one_process_is_followed_and_cancelled_at_each_door_of_the_other(pair: Shared) -> None:
+    here, there, upstream = pair.here, pair.there, pair.upstream
+    upstream.plan(*[PAUSED] * len(ALL_DOORS))
+    for number, door in enumerate(ALL_DOORS):
+        async with begun(here.client, "Hello", chat_id="new") as answer:
+            await answer.until("delta")
+            following = [
+                asyncio.create_task(told_to_end(doors, way, answer.turn_id))
+                for doors in (here, there)
+                for way in ALL_DOORS
+            ]
+            await cancel(there, door, answer.turn_id)
+            await upstream.hung_up(number)
+            await answer.rest()
+        assert (answer.lines[-1]["status"], answer.text) == ("cancelled", "one")
+        assert {digest(await told) for told in following} == {digest(await following[0])}
+        assert [(one.text, one.last) for one in await following[0]] == [("one", False), ("", True)]
+        await cancel(there, "rest", answer.turn_id)
+        assert (await turn_of(there, answer.turn_id))["message"]["content"] == "one"
 
 
 @pytest.mark.requirement("durability:processes:answer")
-async def test_a_call_that_waits_in_one_process_is_answered_once_and_from_the_other(
-    empty_postgres: str, tmp_path: Path
-) -> None:
-    async with (
-        PlannedUpstream(CALLING) as upstream,
-        several(tmp_path, empty_postgres, upstream) as (here, there),
-        begun(here.client, "How is it?", chat_id="new", tools=[WEATHER]) as answer,
-    ):
+async def test_a_call_that_waits_in_one_process_is_answered_once_and_from_the_other(pair: Shared) -> None:
+    here, there, upstream = pair.here, pair.there, pair.upstream
+    upstream.plan(CALLING)
+    async with begun(here.client, "How is it?", chat_id="new", tools=[WEATHER]) as answer:
         call = (await answer.until("tool_call"))["tool_call"]
         path = f"/chat/{answer.turn_id}/tool_results"
 
@@ -118,44 +144,36 @@ async def test_a_call_that_waits_in_one_process_is_answered_once_and_from_the_ot
 
 
 @pytest.mark.requirement("durability:processes:queue")
-async def test_a_message_waits_in_one_process_for_the_answer_that_the_other_gives(
-    empty_postgres: str, tmp_path: Path
-) -> None:
-    async with (
-        PlannedUpstream(PAUSED) as upstream,
-        several(tmp_path, empty_postgres, upstream) as (here, there),
-    ):
-        chat = await new_chat(here.client)
-        first = await send(here, chat, "first")
-        await upstream.arrival()
-        second = await send(there, chat, "second")
-        assert (await turn_of(here, second))["status"] == "queued"
-        assert len(upstream.requests) == 1
-        upstream.requests[0].go()
-        assert "".join(one.text for one in await told_to_end(here, "rest", second)) == "Hello there!"
-        assert (await turn_of(there, first))["status"] == "completed"
-        said = [(message["role"], message["content"]) for message in upstream.sent(1)["messages"]]
-        assert said == [("user", "first"), ("assistant", "one two"), ("user", "second")]
+async def test_a_message_waits_in_one_process_for_the_answer_that_the_other_gives(pair: Shared) -> None:
+    here, there, upstream = pair.here, pair.there, pair.upstream
+    upstream.plan(PAUSED)
+    chat = await new_chat(here.client)
+    first = await send(here, chat, "first")
+    await upstream.arrival()
+    second = await send(there, chat, "second")
+    assert (await turn_of(here, second))["status"] == "queued"
+    assert len(upstream.requests) == 1
+    upstream.requests[0].go()
+    assert "".join(one.text for one in await told_to_end(here, "rest", second)) == "Hello there!"
+    assert (await turn_of(there, first))["status"] == "completed"
+    said = [(message["role"], message["content"]) for message in upstream.sent(1)["messages"]]
+    assert said == [("user", "first"), ("assistant", "one two"), ("user", "second")]
 
 
 @pytest.mark.requirement("durability:processes:queue")
-async def test_a_new_message_in_one_process_ends_the_wait_for_a_caller_in_the_other(
-    empty_postgres: str, tmp_path: Path
-) -> None:
-    async with (
-        PlannedUpstream(CALLING) as upstream,
-        several(tmp_path, empty_postgres, upstream) as (here, there),
-    ):
-        chat = await new_chat(here.client)
-        async with begun(here.client, "How is it?", chat_id=chat, tools=[WEATHER]) as answer:
-            await answer.until("tool_call")
-            second = await send(there, chat, "Never mind")
-            await told_to_end(there, "rest", second)
-            await answer.rest()
-        assert answer.lines[-2]["error"]["code"] == "superseded"
-        assert (await turn_of(here, answer.turn_id))["status"] == "incomplete"
-        roles = [message["role"] for message in upstream.sent(1)["messages"]]
-        assert roles == ["user", "assistant", "tool", "user"]
+async def test_a_new_message_in_one_process_ends_the_wait_for_a_caller_in_the_other(pair: Shared) -> None:
+    here, there, upstream = pair.here, pair.there, pair.upstream
+    upstream.plan(CALLING)
+    chat = await new_chat(here.client)
+    async with begun(here.client, "How is it?", chat_id=chat, tools=[WEATHER]) as answer:
+        await answer.until("tool_call")
+        second = await send(there, chat, "Never mind")
+        await told_to_end(there, "rest", second)
+        await answer.rest()
+    assert answer.lines[-2]["error"]["code"] == "superseded"
+    assert (await turn_of(here, answer.turn_id))["status"] == "incomplete"
+    roles = [message["role"] for message in upstream.sent(1)["messages"]]
+    assert roles == ["user", "assistant", "tool", "user"]
 
 
 @pytest.mark.requirement("durability:processes:killed")

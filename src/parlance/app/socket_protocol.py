@@ -51,8 +51,8 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.transport.is_closing():
-            self.scope[INTAKE] = self._intake  # type: ignore[literal-required] # a key of ours, for doors
-            self.scope[SAY] = SayAtOnce(self._may_say, self._say)  # type: ignore[literal-required] # another one
+            left = cast(dict[str, object], self.scope)
+            left[INTAKE], left[SAY] = self._intake, SayAtOnce(self._may_say, self._say)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

@@ -40,6 +40,9 @@ LOOK = 0.5
 """Seconds between looks whether a turn that another process runs has ended."""
 
 
+PATIENCE = 30.0
+"""Seconds that a turn which was accepted waits for the database, to read what it answers."""
+
 INTERRUPTED = "The server stopped before the answer was whole. Ask again."
 
 
@@ -128,7 +131,8 @@ class ChatTurns:
                 await turn.finished()
             if elsewhere:
                 await self._until_ended_before(opened.accepted.turn, asked)
-            return await self._beginning(opened.turn, opened.accepted.turn, opened.accepted.chat, asked)
+            accepted = opened.accepted
+            return await patiently(partial(self._beginning, opened.turn, accepted.turn, accepted.chat, asked))
 
         return begin
 
@@ -170,7 +174,7 @@ class ChatTurns:
         turn = Turn(facts, target, told, msgspec.structs.replace(request, model=target.model), {}, self._parts)
         turn.state_told = self._stores.journal.tell_state
         turn.resume = partial(finish_calls, turn, past, take_up(turn, past))
-        turn.moment = partial(self._begin_again, turn, record, asked, kept)
+        turn.moment = partial(patiently, partial(self._begin_again, turn, record, asked, kept))
         return turn
 
     async def _begin_again(self, turn: Turn, record: TurnRecord, asked: ChatAsk, kept: KeptEvents) -> Beginning:
@@ -283,6 +287,18 @@ class ChatTurns:
         except AssistantNotFound:
             return None
         return assistant if assistant.is_active else None
+
+
+async def patiently(read: Callable[[], Awaitable[Beginning]]) -> Beginning:
+    """What was accepted is answered also if the database went away since. `StorageUnavailable` after `PATIENCE`."""
+    last = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return await read()
+        except StorageUnavailable:
+            if time.monotonic() >= last:
+                raise
+        await asyncio.sleep(LOOK)
 
 
 async def _obey_word(turn: Turn, word: Word) -> None:

@@ -1,11 +1,11 @@
 """Lines as rows of tables, both ways."""
 
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec import Raw
 from sqlalchemy import ColumnElement, LargeBinary, Table, type_coerce
-from sqlalchemy.types import NullType
+from sqlalchemy.types import NullType, TypeEngine
 
 from parlance.store.porting.lines import (
     NOTHING,
@@ -44,6 +44,7 @@ TABLES: Final[dict[type[RowLine], Table]] = {
 """Each behind those that it refers to: the order in which rows can be inserted."""
 
 _encode: Final = msgspec.json.Encoder().encode
+_AS_IT_IS: Final[TypeEngine[Any]] = NullType()
 
 
 def columns_of(kind: type[RowLine]) -> tuple[ColumnElement[object], ...]:
@@ -66,7 +67,7 @@ def encode_row(line: RowLine) -> dict[str, object]:
 
 def _column(table: Table, name: str) -> ColumnElement[object]:
     column: ColumnElement[object] = table.c[name]
-    return type_coerce(column, NullType()).label(name) if _is_encoded(table, name) else column
+    return type_coerce(column, _AS_IT_IS).label(name) if _is_encoded(table, name) else column
 
 
 def _is_encoded(table: Table, name: str) -> bool:

@@ -7,7 +7,7 @@ from random import Random
 from typing import Final
 
 from msgspec import Raw
-from sqlalchemy import delete, insert
+from sqlalchemy import Table, delete, insert
 
 from parlance.core.events import Event, PartClosed, StepEnded, TextGrew, TurnEnded, TurnStarted
 from parlance.core.fault import Fault
@@ -197,10 +197,10 @@ class World:
     def _moment(self) -> datetime:
         return NOW + timedelta(microseconds=self._random.choice((0, 1, 1_000_000, self._random.randrange(10**14))))
 
-    async def _put(self, table: object, rows: Sequence[Values]) -> None:
+    async def _put(self, table: Table, rows: Sequence[Values]) -> None:
         if rows:
             async with self._database.writing() as connection:
-                await connection.execute(insert(table), rows)  # type: ignore[arg-type]  # a table
+                await connection.execute(insert(table), rows)
 
 
 def _whole(turn: TurnId, epoch: Epoch, log: Sequence[Event]) -> list[Values]:

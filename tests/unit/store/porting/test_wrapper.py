@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select
 
-from parlance.core.ids import ChatId
+from parlance.core.ids import CallId, ChatId
 from parlance.core.messages import Origin
 from parlance.core.parts import Text, ToolCall, ToolResult
 from parlance.core.stores import Page
@@ -71,8 +71,8 @@ async def test_everything_of_the_older_service_is_there_and_its_tables_are_as_th
     said = [stored.message for stored in await stores.messages.all(chat.id, ANNA)]
     assert [message.parts for message in said] == [
         (Text("What is 15 * 23?"),),
-        (ToolCall("call_1", "calculator", '{"e": 1.0}'),),  # type: ignore[arg-type]  # a call's id is a text
-        (ToolResult("call_1", "calculator", "345"),),  # type: ignore[arg-type]  # the same
+        (ToolCall(CallId("call_1"), "calculator", '{"e": 1.0}'),),
+        (ToolResult(CallId("call_1"), "calculator", "345"),),
         (Text("It is 345."),),
     ]
     assert [message.finish for message in said] == [None, "tool_calls", None, "stop"]
