@@ -16,7 +16,7 @@ from parlance.app.limited_config import LimitedConfig, limits_of
 from parlance.doors.limits import LimitOptions, Limits
 
 PATIENCE = 10.0
-HASTY = LimitOptions(patience=0.02)
+HASTY = LimitOptions(patience=0.2)
 SOME = b"POST /taken HTTP/1.1\r\ncontent-length: 100000\r\n\r\n"
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
