@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from tests.acceptance.relay import Relay
 from tests.acceptance.server_process import ServerProcess
+from tests.probes.polling import pause
 from tests.probes.postgres import PostgresServer
 
 NO_ROOM = 4_151
@@ -77,8 +78,8 @@ def sqlite_outages(folder: Path) -> dict[str, Outage]:
         async def lock_again_and_again() -> None:
             while True:
                 async with locked(server):
-                    await asyncio.sleep(PAUSE)
-                await asyncio.sleep(PAUSE)
+                    await pause(PAUSE)
+                await pause(PAUSE)
 
         async with _meanwhile(lock_again_and_again()):
             yield
@@ -125,7 +126,7 @@ async def postgresql_outages(postgres: PostgresServer) -> AsyncIterator[dict[str
         async def kill_again_and_again() -> None:
             while True:
                 await asyncio.to_thread(postgres.sql, KILL)
-                await asyncio.sleep(PAUSE)
+                await pause(PAUSE)
 
         async with _meanwhile(kill_again_and_again()):
             yield

@@ -145,6 +145,8 @@ async def events_of(lines: AsyncIterable[str]) -> AsyncIterator[ServerEvent]:
                 if event.data:
                     yield event
                 event = ServerEvent()
+            case _:
+                """A comment, which keeps the connection alive."""
 
 
 async def _behind(first: Told, rest: AsyncIterator[Told]) -> AsyncIterator[Told]:

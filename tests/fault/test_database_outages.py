@@ -1,7 +1,7 @@
 """A server whose database goes away: it refuses what it can't keep, tells what needs no keeping, and comes back."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tests.acceptance.chat_socket import ChatSocket, open_chat, text_of
 from tests.acceptance.rpc_session import RpcSession, create_session, join
 from tests.acceptance.server_process import ServerProcess, started
 from tests.fault.outages import Outage, postgresql_outages, sqlite_outages
+from tests.probes.polling import pause, until
 from tests.probes.postgres import PostgresServer
 
 REFUSED = 2.0
@@ -94,12 +95,6 @@ async def open_house(folder: Path, outage: Outage) -> AsyncIterator[House]:
         yield House(server, client, chat, session, made)
 
 
-async def until(seen: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(RECOVERED):
-        while not await seen():
-            await asyncio.sleep(0.05)
-
-
 async def journey(folder: Path, outage: Outage, *, ends: bool) -> None:
     """With `ends`, until an answer has ended that could not be kept."""
     async with open_house(folder, outage) as house:
@@ -161,9 +156,10 @@ async def _kept_after_all(house: House, ending: Answer) -> None:
 
     async def kept() -> bool:
         turn = (await house.client.get(f"/api/v1/turns/{ending.turn_id}")).json()
-        return bool(turn["status"] == "incomplete")
+        status: str = turn["status"]
+        return status == "incomplete"
 
-    await until(kept)
+    await until(kept, within=RECOVERED)
     chat_id = ending.lines[0]["meta"]["chat_id"]
     stored = (await house.client.get(f"/api/v1/chats/{chat_id}/messages")).json()
     assert [(one["content"], one["status"]) for one in stored][1:] == [(ending.text, "incomplete")]
@@ -171,9 +167,10 @@ async def _kept_after_all(house: House, ending: Answer) -> None:
 
 async def _back_by_itself(house: House) -> None:
     async def ready() -> bool:
-        return (await house.ready())["status"] == "ready"
+        found: str = (await house.ready())["status"]
+        return found == "ready"
 
-    await until(ready)
+    await until(ready, within=RECOVERED)
 
 
 @pytest.mark.requirement("database:server:sqlite")
@@ -201,7 +198,7 @@ async def insist(house: House, path: str, key: str) -> str:
             if sent.status_code == 200:
                 return str(sent.json()["message"]["turn_id"])
             assert _refusal_in(sent) is not None
-            await asyncio.sleep(0.05)
+            await pause()
 
 
 async def flickers(folder: Path, outage: Outage, sends: int) -> None:
@@ -224,7 +221,7 @@ async def flickers(folder: Path, outage: Outage, sends: int) -> None:
 
 @pytest.mark.requirement("database:server:flickering")
 async def test_a_sqlite_that_flickers_loses_and_doubles_nothing(tmp_path: Path, long_run: bool) -> None:
-    await flickers(tmp_path, sqlite_outages(tmp_path)["flickering"], 200 if long_run else 10)
+    await flickers(tmp_path, sqlite_outages(tmp_path)["flickering"], 60 if long_run else 10)
 
 
 @pytest.mark.requirement("database:server:flickering")
@@ -232,4 +229,4 @@ async def test_a_postgresql_whose_connections_are_killed_loses_and_doubles_nothi
     tmp_path: Path, own_postgres: PostgresServer, long_run: bool
 ) -> None:
     async with postgresql_outages(own_postgres) as outages:
-        await flickers(tmp_path, outages["flickering"], 200 if long_run else 10)
+        await flickers(tmp_path, outages["flickering"], 60 if long_run else 10)

@@ -13,6 +13,7 @@ import pytest
 from msgspec import Struct
 from sqlalchemy import select
 
+from parlance.core.messages import Message
 from parlance.store.addresses import Address, SqliteAddress, read_address
 from parlance.store.database import open_database
 from parlance.store.message_rows import COLUMNS, decode_message
@@ -161,7 +162,7 @@ async def check_kept(address: Address, sent: list[Sent]) -> Counter[str]:
     said = [decode_message(row[0], row[1:], states) for row in rows]
     asked = Counter(one.message.text for one in said if one.message.role == "user")
     answered = Counter(one.turn_id for one in said if one.message.role == "assistant")
-    answers = {one.turn_id: one.message for one in said if one.message.role == "assistant"}
+    answers: dict[str | None, Message] = {one.turn_id: one.message for one in said if one.message.role == "assistant"}
     assert [asked[one.text] for one in sent] == [1] * len(sent)
     assert set(answered.values()) == {1}
     for one in sent:

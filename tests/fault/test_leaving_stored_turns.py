@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from itertools import product
 from pathlib import Path
+from typing import Literal, assert_never
 
 import pytest
 
@@ -54,10 +55,11 @@ def post(client: RawClient, path: str, body: dict[str, str]) -> None:
 
 Begin = Callable[[RawClient, Doors, str], Awaitable[None]]
 BEGINNINGS: tuple[Begin, ...] = (at_a, streamed_at_b, whole_at_b, at_c, at_d)
-WAYS = ("fin", "reset", "half_open")
+Way = Literal["fin", "reset", "half_open"]
+WAYS: tuple[Way, ...] = ("fin", "reset", "half_open")
 
 
-def leave(client: RawClient, relay: Relay, way: str) -> None:
+def leave(client: RawClient, relay: Relay, way: Way) -> None:
     match way:
         case "half_open":
             relay.cut()
@@ -66,6 +68,8 @@ def leave(client: RawClient, relay: Relay, way: str) -> None:
         case "reset":
             client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
             client.writer.transport.abort()
+        case _ as never:
+            assert_never(never)
 
 
 @pytest.mark.requirement("durability:disconnects")

@@ -138,7 +138,7 @@ async def test_no_cursor_whatever_it_is_leads_to_a_silent_gap(
             dice = random.Random(SEED)
             shown = {
                 await check_case(dice, dice.choice(places), (held, ended, trimmed))
-                for _ in range(1_000 if long_run else 120)
+                for _ in range(1_000 if long_run else 80)
             }
             assert shown == {True, False}
 

@@ -13,6 +13,9 @@ from parlance.store.faults import CROWDED, outage_in
 PATIENCE = 0.8
 """Seconds for one transaction, from its connection to its commit: who is refused must hear it within a second."""
 
+GIVEN_BACK = 0.15
+"""Seconds beyond that for giving the connection back."""
+
 TURN = 10.0
 """Seconds to wait for others' transactions, while the database works."""
 
@@ -57,7 +60,13 @@ class Lane:
         """Knows an outage when it sees one, and tells the circuit."""
         begun = committing = False
         try:
-            async with asyncio.timeout(within), self._engine.connect() as connection, connection.begin():
+            # The inner one ends the work, the outer one a connection that does not let itself be given back.
+            async with (
+                asyncio.timeout(within + GIVEN_BACK),
+                asyncio.timeout(within),
+                self._engine.connect() as connection,
+                connection.begin(),
+            ):
                 begun = True
                 yield connection
                 committing = True

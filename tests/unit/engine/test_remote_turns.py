@@ -8,9 +8,10 @@ import pytest
 
 from parlance.core.errors import CallNotWaiting, CursorExpired, StorageUnavailable
 from parlance.core.events import TextGrew, ToolCalled, ToolReturned
+from parlance.core.ids import TurnId
 from parlance.core.journal import Cursor
 from parlance.core.principal import LOCAL_ADMIN
-from parlance.core.stores.turns import Ending, Piece, SendPolicy, TurnRecord
+from parlance.core.stores.turns import Ending, KeptEvents, Piece, SendPolicy, TurnRecord
 from parlance.core.tool import Answer
 from parlance.store.in_memory.turns import InMemoryTurns
 from parlance.testing.clock import settle
@@ -20,8 +21,18 @@ from tests.turns.laws import broken_laws
 from tests.turns.stage import ending, here, of, until
 
 
+class DistantTurns(InMemoryTurns):
+    """What is read is on its way for a while."""
+
+    async def events(self, turn: TurnId, after: int = 0) -> KeptEvents:
+        kept = await super().events(turn, after)
+        await settle()
+        return kept
+
+
 async def test_what_many_take_up_at_once_is_told_once() -> None:
     shelves = await Shelves().opened()
+    shelves.turns = DistantTurns(shelves.shelf)
     go = asyncio.Event()
     near, far = (
         ChatStage(shelves, ScriptedProvider([*answering("a", "b")[:-1], go, *answering("c")])),
