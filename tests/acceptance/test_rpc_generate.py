@@ -6,6 +6,7 @@ import pytest
 
 from parlance.testing.reply import Reply
 from parlance.testing.script import Script, failing, saying
+from tests.acceptance.chat_lines import open_client
 from tests.acceptance.planned_upstream import PlannedUpstream
 from tests.acceptance.rpc_session import RpcSession, methods, open_session, text_of
 from tests.acceptance.scripts import PAUSED, WEATHER, calling
@@ -319,3 +320,30 @@ async def test_a_model_of_a_provider_that_is_not_set_is_the_hosts_to_refuse(
         (error,) = await session.ask("Hi", model="nobody/has-this")
     assert error["method"] == "error"
     assert error["params"]["error"]["data"]["code"].startswith("upstream_")
+
+
+@pytest.mark.requirement("json_rpc:generate:idempotent")
+async def test_the_same_request_again_follows_the_task_it_began(demo: ServerProcess) -> None:
+    async with open_session(demo) as session:
+        task_id = await session.generate("/words 2", idempotency_key="once")
+        told = await session.answer()
+        assert await session.generate("/words 2", idempotency_key="once") == task_id
+        assert await session.answer() == told
+        refused = await session.refusal("generate", message="/words 3", idempotency_key="once")
+        assert refused["data"]["code"] == "idempotency_key_reused"
+    async with open_session(demo) as other:
+        refused = await other.refusal("generate", message="/words 2", idempotency_key="once")
+        assert refused["data"]["code"] == "idempotency_key_reused"
+
+
+@pytest.mark.requirement("json_rpc:generate:idempotent_chat")
+async def test_in_a_stored_chat_the_same_request_is_known_to_every_session(demo: ServerProcess) -> None:
+    async with open_client(demo) as client:
+        chat_id = (await client.post("/create_session", json={"chat_id": "new"})).json()["chat_id"]
+    async with open_session(demo, chat_id=chat_id) as session:
+        task_id = await session.generate("/words 2", idempotency_key="once")
+        told = await session.answer()
+    async with open_session(demo, chat_id=chat_id) as session:
+        assert await session.generate("/words 2", idempotency_key="once") == task_id
+        again = await session.answer()
+        assert [one["params"].get("cursor") for one in again] == [one["params"].get("cursor") for one in told]

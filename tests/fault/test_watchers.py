@@ -89,11 +89,15 @@ class Watcher:
     async def _over_socket(self, address: str, there: asyncio.Event) -> AsyncGenerator[Heard, None]:
         async with connect(address, proxy=None, max_size=None) as socket:
             there.set()
-            async for text in socket:
-                frame = json.loads(text)
-                if "cursor" not in frame:
-                    return
-                yield heard(frame["event"], frame["data"], frame["cursor"])
+            try:
+                async for text in socket:
+                    frame = json.loads(text)
+                    if "cursor" not in frame:
+                        return
+                    yield heard(frame["event"], frame["data"], frame["cursor"])
+            finally:
+                # To take leave would be to wait for all that is still on its way.
+                socket.transport.abort()
 
 
 def digest(told: Sequence[Heard]) -> str:

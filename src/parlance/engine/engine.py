@@ -69,12 +69,12 @@ class Engine:
         began then. Raises, with nothing begun: `Stopping`, `Overloaded`, `TooManyAtOnce`, `ModelNotFound`,
         `ModelForbidden`, `NoProvider`, `IdempotencyKeyReused`; for a chat also what `Turns.accept` raises.
         """
-        if (begun := self._begun_before(ask)) is not None:
+        if (begun := self.begun_before(ask)) is not None:
             return begun
         self._admit(ask.principal)
         target = await self._models.resolve(ask.request.model or None, ask.principal, door=ask.door)
         # While the name was looked up, the same request may have come again, and others have filled the limits.
-        if (begun := self._begun_before(ask)) is not None:
+        if (begun := self.begun_before(ask)) is not None:
             return begun
         self._admit(ask.principal)
         if ask.chat is not None:
@@ -198,7 +198,8 @@ class Engine:
         task.add_done_callback(lambda _: self._ended(turn))
         turn.started(task)
 
-    def _begun_before(self, ask: Ask) -> Turn | None:
+    def begun_before(self, ask: Ask) -> Turn | None:
+        """The live turn that the same request, under the same idempotency key, began before. `IdempotencyKeyReused`."""
         if ask.idempotency is None or ask.chat is not None:
             return None
         turn_id = self._known.find(ask.principal, ask.door, ask.idempotency)

@@ -37,7 +37,8 @@ class Generate(Struct, frozen=True):
 
     `request.messages` are those that came: with `replaces` in place of the session's history, else behind it. `input`
     is the last of them, where it is a user's. `tools`, unless None, stand for the session's. `ignored` are the
-    parameters that mean nothing here.
+    parameters that mean nothing here. `asked` is all of it as it came: the same under the same `idempotency_key` is the
+    same request.
     """
 
     request: Request
@@ -46,6 +47,8 @@ class Generate(Struct, frozen=True):
     tools: tuple[ToolSpec, ...] | None
     params: Params
     ignored: tuple[str, ...]
+    idempotency_key: str | None = None
+    asked: bytes = b""
 
 
 class Results(Struct, frozen=True):
@@ -125,6 +128,8 @@ def _decode_generate(raw: Raw) -> Generate:
         tools=None if given.tools is None else decode_tools(given.tools, path="$.params.tools"),
         params=params,
         ignored=tuple(name for name in msgspec.json.decode(raw, type=dict[str, Raw]) if name not in known),
+        idempotency_key=given.idempotency_key,
+        asked=bytes(raw),
     )
 
 

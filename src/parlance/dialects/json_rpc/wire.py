@@ -48,6 +48,7 @@ class GenerateParams(Struct, frozen=True):
     timeout: Timeout | None = None
     reasoning_effort: Effort | None = None
     warnings: bool | None = None
+    idempotency_key: str | None = None
 
 
 class GivenResult(Struct, frozen=True):

@@ -16,6 +16,7 @@ from parlance.dialects.json_rpc.commands import Generate, Opening
 from parlance.engine.ask import Ask, ChatAsk
 from parlance.engine.conversation import Conversation
 from parlance.engine.engine import Engine
+from parlance.engine.idempotency import Idempotency
 from parlance.engine.turn_state import Beginning
 from parlance.engine.view import TurnView
 
@@ -24,10 +25,11 @@ MAX_QUEUE = 16
 
 
 class Task(Struct, frozen=True):
-    """A turn, and what of it its client wants to see."""
+    """A turn, and what of it its client wants to see. `repeated`: the same request began it before."""
 
     turn: TurnView
     params: Params
+    repeated: bool = False
 
 
 class Listener(Protocol):
@@ -100,16 +102,23 @@ class Session:
 
     async def _begin(self, engine: Engine, generate: Generate, request_id: str) -> Task:
         async with self._admission:
-            self._check_free()
             tools = self._opening.tools if generate.tools is None else generate.tools
             request = msgspec.structs.replace(generate.request, tools=tools)
-            ask = Ask(self.principal, DOOR, request_id, request, generate.input)
+            # A session in memory is a conversation by itself: the same words in another are another request.
+            asked = generate.asked if self.chat is not None else self.id.encode() + generate.asked
+            repeatable = Idempotency.of(generate.idempotency_key, asked)
+            ask = Ask(self.principal, DOOR, request_id, request, generate.input, repeatable)
+            if self.chat is None and (begun := engine.begun_before(ask)) is not None:
+                return Task(begun, generate.params, repeated=True)
             if self.chat is None:
+                self._check_free()
                 before = [task.turn for task in self.tasks]
                 turn = await engine.start(ask, moment := _Moment(self._conversation, generate, before))
                 moment.turn = turn
             else:
                 turn = await engine.start(self._in_chat(ask, generate, self.chat))
+            if any(task.turn.id == turn.id for task in self.tasks) or turn.ended:
+                return Task(turn, generate.params, repeated=True)
             if self.current is not None and self.current.waiting:
                 self.current.stop("superseded")
             return self._add(Task(turn, generate.params))

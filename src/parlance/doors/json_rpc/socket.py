@@ -232,7 +232,7 @@ class RpcSocket:
     async def _generate(self, generate: Generate, tales: list[_Tale]) -> Done:
         session = self._session
         task = await session.begin(self._serving.engine, generate, self._request_id)
-        for listener in session.listeners - {self}:
+        for listener in session.listeners - {self} if not task.repeated else ():
             listener.follow(task)
         tales.append(_Tale(task.turn, None, self._notices(task.turn, task.params)))
         return Done("processing", task.turn.id, list(generate.ignored))

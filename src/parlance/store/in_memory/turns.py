@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 from msgspec import structs
 
@@ -15,7 +16,6 @@ from parlance.core.stores.turns import (
     KeptEvents,
     NewTurn,
     Piece,
-    State,
     TurnRecord,
 )
 from parlance.core.transcript import answer_open_calls
@@ -65,7 +65,7 @@ class InMemoryTurns:
         own = is_open(turn.state) and turn.epoch == ending.piece.epoch
         return self.put_ending(turn, ending) if own else turn
 
-    async def state(self, turn: TurnId, state: State) -> None:
+    async def state(self, turn: TurnId, state: Literal["running", "waiting"]) -> None:
         found = self._shelf.turns.get(turn)
         if found is not None and is_open(found.state):
             self._shelf.turns[turn] = structs.replace(found, state=state)
