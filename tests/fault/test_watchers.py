@@ -17,7 +17,7 @@ from tests.fault.resuming import events_of
 from tests.fault.several import new_chat, several
 
 SEED = 20_261_121
-PATIENCE = 600.0
+PATIENCE = 100.0
 LAST = "/words 1 That was all"
 
 
