@@ -112,9 +112,13 @@ async def test_the_websocket_services_file_reaches_the_vendors_on_its_list(hosts
         await check_socket(server, hosts, gemini, model="gemini/gemini-one")
 
 
-async def test_the_rest_services_variables_reach_all_its_providers(hosts: Hosts, tmp_path: Path) -> None:
+async def test_the_rest_services_variables_reach_all_its_providers(
+    empty_postgres: str, hosts: Hosts, tmp_path: Path
+) -> None:
     (tmp_path / ".env").write_text(printed.REST_DOTENV)
     names = {
+        # Where its database is, instead of where the example says.
+        "DATABASE_URL": empty_postgres,
         "OPENAI_API_BASE_URL": hosts.base_url,
         "PARLANCE_PROVIDERS__ANTHROPIC__BASE_URL": hosts.base_url_of("anthropic_messages"),
         "LOCAL_LLM_ENDPOINT": hosts.root,

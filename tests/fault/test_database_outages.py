@@ -201,6 +201,17 @@ async def insist(house: House, path: str, key: str) -> str:
             await pause()
 
 
+async def read(house: House, path: str) -> list[Any]:
+    """A list, asked for again while it is refused: a connection that was killed may be met once more."""
+    async with asyncio.timeout(10):
+        while True:
+            told = await house.client.get(path, params={"limit": 1000})
+            if told.status_code == 200:
+                return list(told.json())
+            assert _refusal_in(told) is not None
+            await pause()
+
+
 async def flickers(folder: Path, outage: Outage, sends: int) -> None:
     async with open_house(folder, outage) as house:
         make = "/api/v1/subtenants/default/chats"
@@ -214,7 +225,7 @@ async def flickers(folder: Path, outage: Outage, sends: int) -> None:
             ]
         await _back_by_itself(house)
         for place, chat in enumerate(chats):
-            stored = (await house.client.get(f"/api/v1/chats/{chat}/messages", params={"limit": 1000})).json()
+            stored = await read(house, f"/api/v1/chats/{chat}/messages")
             asked = [(one["content"], one["turn_id"]) for one in stored if one["role"] == "user"]
             assert asked == [(f"/words 2\n{chat} {number}", told[number][place]) for number in range(sends)]
 
