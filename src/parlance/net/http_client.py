@@ -34,6 +34,10 @@ class Ask(Struct, frozen=True):
     check: Callable[[str], None] | None = None
 
 
+FAREWELL = 1.0
+"""Seconds that connections have to say that they are cut, at the end."""
+
+
 class HttpClient:
     """Make it, use it and close it in one event loop. Redirects are answers like any other."""
 
@@ -72,7 +76,7 @@ class HttpClient:
             self._emptied = asyncio.get_running_loop().create_future()
             for connection in list(self._open):
                 connection.abort()
-            await self._emptied
+            await asyncio.wait((self._emptied,), timeout=FAREWELL)
 
     def _take(self, target: Target) -> Connection | None:
         """The one that was used last; the others are the sooner too old."""
@@ -117,12 +121,18 @@ class HttpClient:
 
     async def _open_over(self, opened: socket.socket, target: Target) -> Connection:
         """The socket belongs to the connection from here on, also when none comes about."""
-        _, connection = await asyncio.get_running_loop().create_connection(
-            lambda: Connection(target, self),
-            sock=opened,
-            ssl=target.tls,
-            server_hostname=target.host if target.tls else None,
-        )
+        connection = Connection(target, self)
+        try:
+            await asyncio.get_running_loop().create_connection(
+                lambda: connection,
+                sock=opened,
+                ssl=target.tls,
+                server_hostname=target.host if target.tls else None,
+            )
+        except BaseException:
+            # Given up while it was made, it may be closed without ever being told that it is lost.
+            self.lost(connection)
+            raise
         return connection
 
     def made(self, connection: Connection) -> None:
