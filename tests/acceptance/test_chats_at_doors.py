@@ -11,7 +11,19 @@ from tests.acceptance.chat_socket import open_chat, text_of
 from tests.acceptance.rpc_session import create_session, join
 from tests.acceptance.server_process import ServerProcess, started
 
+ANN, BOB = "key-of-ann-0123456789", "key-of-bob-0123456789"
+KEYS = f"""
+access:
+  keys:
+    ann: {{key: {ANN}, scope: "subtenant:ann"}}
+    bob: {{key: {BOB}, scope: "subtenant:bob"}}
+"""
+
 TOOL = {"name": "stock", "parameters": {"type": "object"}}
+
+
+def bearer(key: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {key}"}
 
 
 async def messages_of(client: httpx.AsyncClient, chat_id: str) -> list[tuple[str, str, str]]:
@@ -59,6 +71,26 @@ async def test_a_chat_that_is_not_there_is_refused_at_every_door(demo: ServerPro
         refused_frame = await socket.ask("Hello", chat_id="new", history=[])
         assert refused_frame[-1]["code"] == "invalid_request"
         problem_of(await client.post("/create_session", json={"chat_id": missing}), 404, "chat_not_found")
+
+
+@pytest.mark.requirement("chats:bad_ids")
+async def test_a_chat_of_another_subtenant_is_refused_as_a_missing_one(tmp_path: Path) -> None:
+    (tmp_path / "parlance.yaml").write_text(KEYS)
+    missing = "01234567-89ab-7def-8123-456789abcdef"
+    async with started(tmp_path) as server, open_client(server, bearer(ANN)) as ann:
+        foreign = await new_chat(ann)
+        before = await messages_of(ann, foreign)
+        async with open_client(server, bearer(BOB)) as bob, open_chat(server, headers=bearer(BOB)) as socket:
+            for path, body in (("/chat", {"message": "Hello"}), ("/create_session", {})):
+                told = []
+                for chat_id in (foreign, missing):
+                    answer = await bob.post(path, json={**body, "chat_id": chat_id})
+                    problem = problem_of(answer, 404, "chat_not_found")
+                    told.append(problem["detail"].replace(chat_id, "?"))
+                assert told[0] == told[1]
+            frames = [(await socket.ask("Hello", chat_id=chat_id))[-1] for chat_id in (foreign, missing)]
+            assert [frame["code"] for frame in frames] == ["chat_not_found", "chat_not_found"]
+        assert await messages_of(ann, foreign) == before
 
 
 @pytest.mark.requirement("chats:resume")

@@ -1,11 +1,8 @@
 """A whole server in this process behind real sockets; its provider, tools and preparer are under the test's hand."""
 
 import asyncio
-import socket
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-
-import uvicorn
+from contextlib import asynccontextmanager
 
 from parlance.access.options import AccessOptions
 from parlance.core.deltas import Delta
@@ -20,6 +17,7 @@ from parlance.testing.models import FunctionTool
 from parlance.testing.provider import ScriptedProvider
 from tests.fault.plans import BROKEN_TOOL, SERVERS_TOOL, Plan
 from tests.fault.surroundings import Careful, Distant
+from tests.probes.served import bind_loopback, served
 from tests.unit.doors.asgi import House
 
 OPTIONS = EngineOptions(rounds=6, tool_timeout=0.2, answer_timeout=0.3, live_grace=0.05)
@@ -123,41 +121,10 @@ class PlayHouse:
 
 @asynccontextmanager
 async def open_house() -> AsyncIterator[PlayHouse]:
-    # Named as TCP: of one that is not, asyncio leaves small writes waiting for the peer's acknowledgement.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
-    house = PlayHouse(int(listener.getsockname()[1]))
-    config = uvicorn.Config(
-        house.app,
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=2,
-    )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        await server.ready.wait()
-        yield house
-    finally:
-        await house.engine.close()
-        server.should_exit = True
-        await serving
-
-
-class _Server(uvicorn.Server):
-    """Leaves the process's signals alone, and says when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
-
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override] # the parent's is a generator's
-        return nullcontext()
+    listener, port = bind_loopback()
+    house = PlayHouse(port)
+    async with served(house.app, listener):
+        try:
+            yield house
+        finally:
+            await house.engine.close()

@@ -81,8 +81,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope[SERVED] = self._served  # type: ignore[literal-required] # a key of ours, for the entrance
-        self.scope[WRITE] = self._write_now  # type: ignore[literal-required] # a key of ours, for doors
+        left = cast(dict[str, object], self.scope)
+        left[SERVED], left[WRITE] = self._served, self._write_now
         if self._phase != "head":
             self._enter("head")
 

@@ -10,7 +10,8 @@ from typing import BinaryIO
 import click
 
 from parlance.app.porting import export_stored
-from parlance.cli.porting import read_settings, run, tell_counts, with_settings
+from parlance.cli.options import read_settings, with_settings
+from parlance.cli.porting import run, tell_counts
 from parlance.core.principal import DEFAULT_SUBTENANT
 
 STANDARD = "-"

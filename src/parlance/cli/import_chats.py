@@ -6,7 +6,8 @@ from typing import BinaryIO
 import click
 
 from parlance.app.porting import import_older, import_stored
-from parlance.cli.porting import read_settings, run, tell_counts, with_settings
+from parlance.cli.options import read_settings, with_settings
+from parlance.cli.porting import run, tell_counts
 from parlance.store.porting.wrapper import Arrival
 
 

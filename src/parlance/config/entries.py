@@ -1,7 +1,7 @@
 """Values on their way into the tree, each with its source; and the map in which the stronger source wins."""
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Literal, cast
 
 from msgspec import Struct
 
@@ -100,9 +100,8 @@ class Merged:
         for entry in self._entries.values():
             place = root
             for name in entry.path[:-1]:
-                below = place.setdefault(name, {})
-                assert isinstance(below, dict)  # noqa: S101 - `put` keeps paths from overlapping
-                place = below
+                # A mapping, always: `put` keeps paths from overlapping.
+                place = cast(dict[str, object], place.setdefault(name, {}))
             place[entry.path[-1]] = entry.value
         return root
 

@@ -53,5 +53,4 @@ def _decode_raw(value: object) -> object:
     """Raw JSON inside a value, which nothing but an encoder takes as it is."""
     if isinstance(value, msgspec.Raw):
         return msgspec.json.decode(mend_json(bytes(value)) or b"null")
-    # What msgspec wants of such a function for a type that it does not know.
-    raise NotImplementedError(f"{type(value).__name__} is no JSON")
+    raise TypeError(f"{type(value).__name__} is no JSON")

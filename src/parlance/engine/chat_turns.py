@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 LOOK = 0.5
 """Seconds between looks whether a turn that another process runs has ended."""
 
+MOST_EARLY = 1_000
+"""Turns that do not run here yet, and for which words are kept."""
 
 PATIENCE = 30.0
 """Seconds that a turn which was accepted waits for the database, to read what it answers."""
@@ -123,7 +125,6 @@ class ChatTurns:
 
     def moment(self, opened: Opened, asked: ChatAsk, ahead: Sequence[TurnView]) -> Callable[[], Awaitable[Beginning]]:
         """When those ahead have ended, with the chat's history as it is by then."""
-
         here, elsewhere = list(ahead), len(opened.accepted.ahead) > len(ahead)
 
         async def begin() -> Beginning:
@@ -132,6 +133,8 @@ class ChatTurns:
             if elsewhere:
                 await self._until_ended_before(opened.accepted.turn, asked)
             accepted = opened.accepted
+            if accepted.ahead:
+                self._stores.journal.tell_state(opened.turn.id, "running")
             return await patiently(partial(self._beginning, opened.turn, accepted.turn, accepted.chat, asked))
 
         return begin
@@ -233,11 +236,16 @@ class ChatTurns:
                 if turn is not None:
                     await _obey_word(turn, word)
                 else:
-                    # A turn that is just being taken over: what was said to it must not be lost.
-                    self._early.setdefault(word.turn, []).append(word)
+                    self._keep_early(word)
+
+    def _keep_early(self, word: Word) -> None:
+        """For a turn that is being accepted or taken over at this moment: what is said to it must not be lost."""
+        self._early.setdefault(word.turn, []).append(word)
+        if len(self._early) > MOST_EARLY:
+            del self._early[next(iter(self._early))]
 
     async def obey_early(self, turn: Turn) -> None:
-        """What was said to a turn before it was taken over."""
+        """What was said to a turn before it ran here."""
         for word in self._early.pop(turn.id, ()):
             await _obey_word(turn, word)
 

@@ -187,6 +187,7 @@ class Engine:
         turn.show(opened.started)
         self._run(turn)
         self._chats.make_room(opened, asked, ahead)
+        await self._chats.obey_early(turn)
         return turn
 
     def _run(self, turn: Turn) -> None:

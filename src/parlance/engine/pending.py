@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 
 from parlance.core.errors import CallNotWaiting
 from parlance.core.ids import CallId
@@ -11,6 +12,18 @@ from parlance.core.tool import Answer
 
 def _nothing() -> None:
     """In place of a callback of the turn's, which would hold it: a forgotten turn must not wait for the collector."""
+
+
+def check_waiting(answers: Sequence[Answer], waiting: AbstractSet[CallId]) -> None:
+    """`CallNotWaiting` names the first that nobody waits for, or that is given twice."""
+    left = set(waiting)
+    for answer in answers:
+        if answer.call_id not in left:
+            raise CallNotWaiting(
+                f"The call {answer.call_id!r} is not waiting: it was answered already, its time is over, "
+                "or it is not of this turn. Nothing of this message was taken."
+            )
+        left.remove(answer.call_id)
 
 
 class PendingCalls:
@@ -56,14 +69,6 @@ class PendingCalls:
 
     def answer(self, answers: Sequence[Answer]) -> None:
         """Take all of them or none. `CallNotWaiting` names the first that nobody waits for."""
-        seen: set[CallId] = set()
-        for answer in answers:
-            future = self._waiting.get(answer.call_id)
-            if future is None or future.done() or answer.call_id in seen:
-                raise CallNotWaiting(
-                    f"The call {answer.call_id!r} is not waiting: it was answered already, its time is over, "
-                    "or it is not of this turn. Nothing of this message was taken."
-                )
-            seen.add(answer.call_id)
+        check_waiting(answers, {call for call, future in self._waiting.items() if not future.done()})
         for answer in answers:
             self._waiting[answer.call_id].set_result(answer)

@@ -14,6 +14,7 @@ from parlance.core.stores.turns import TurnRecord, Turns, Word
 from parlance.core.tool import Answer
 from parlance.core.transcript import open_calls
 from parlance.engine.kept import facts_of
+from parlance.engine.pending import check_waiting
 from parlance.engine.view import StopReason, ending_of
 
 logger = logging.getLogger(__name__)
@@ -91,15 +92,7 @@ class RemoteTurn:
         return True
 
     async def answer(self, answers: Sequence[Answer]) -> None:
-        waiting = {call.id for call in open_calls(self.log.read())}
-        seen: set[str] = set()
-        for answer in answers:
-            if answer.call_id not in waiting or answer.call_id in seen:
-                raise CallNotWaiting(
-                    f"The call {answer.call_id!r} is not waiting: it was answered already, its time is over, "
-                    "or it is not of this turn. Nothing of this message was taken."
-                )
-            seen.add(answer.call_id)
+        check_waiting(answers, {call.id for call in open_calls(self.log.read())})
         place = self.log.head
         if not await self._bells.send(Word(turn=self.id, answers=tuple(answers))):
             raise CallNotWaiting(f"The turn {self.id} has ended: none of its calls is waiting. Nothing was taken.")

@@ -7,7 +7,7 @@ from msgspec import structs
 
 from parlance.core.errors import ChatBusy, ChatNotFound, ChatQueueFull, IdempotencyKeyReused, TurnNotFound
 from parlance.core.events import Event, ToolCalled, ToolReturned, TurnEnded
-from parlance.core.ids import KeyId, new_chat_id
+from parlance.core.ids import ChatId, KeyId, new_chat_id
 from parlance.core.journal import Cursor
 from parlance.core.principal import DEFAULT_SUBTENANT, LOCAL_ADMIN, Principal
 from parlance.core.requests import Request
@@ -95,18 +95,25 @@ async def shelves_ending(shelves: Shelves, chat: str) -> object:
     return (await shelves.turns.events(record.id)).events[-1][1]
 
 
+async def states(shelves: Shelves, chat: ChatId) -> list[str]:
+    return [record.state for record in await shelves.turns.list(chat, Page(), None)]
+
+
 async def test_messages_wait_for_the_one_before_and_see_its_answer() -> None:
     shelves = await Shelves().opened()
-    go = asyncio.Event()
-    provider = ScriptedProvider([go, *answering("One")], answering("Two"))
+    go, go_on = asyncio.Event(), asyncio.Event()
+    provider = ScriptedProvider([go, *answering("One")], [go_on, *answering("Two")])
     stage, chat = ChatStage(shelves, provider), await shelves.chat()
     first = await stage.send(chat, "first")
     second = await stage.send(chat, "second")
     await settle()
     assert len(provider.requests) == 1
-    assert [record.state for record in await shelves.turns.list(chat, Page(), None)] == ["running", "queued"]
+    assert await states(shelves, chat) == ["running", "queued"]
     go.set()
     await heard(first)
+    await settle()
+    assert await states(shelves, chat) == ["completed", "running"]
+    go_on.set()
     await heard(second)
     assert said(provider.requests[1]) == [("user", "first"), ("assistant", "One"), ("user", "second")]
     await stage.engine.close()

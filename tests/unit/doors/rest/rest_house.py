@@ -2,13 +2,11 @@
 
 import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
-import uvicorn
 from starlette.routing import Router
 
 from parlance.access.authenticate import AccessGate
@@ -41,6 +39,7 @@ from parlance.store.in_memory.turns import InMemoryTurns
 from parlance.telemetry.observers import ObserverList
 from parlance.testing.models import FixedModels, FixedToolbox
 from parlance.testing.provider import ScriptedProvider
+from tests.probes.served import bind_loopback, served
 
 API = "/api/v1"
 PATIENCE = 10.0
@@ -119,44 +118,14 @@ class RestHouse:
 async def open_rest(
     *tools: Tool, keys: Sequence[ConfiguredKey] = (), provider: Provider | None = None
 ) -> AsyncIterator[RestHouse]:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    listener.listen()
-    house = RestHouse(int(listener.getsockname()[1]), keys, provider, tools)
+    listener, port = bind_loopback()
+    house = RestHouse(port, keys, provider, tools)
     await house.stores.subtenants.ensure(frozenset({DEFAULT_SUBTENANT, "ann", "bob"}))
-    config = uvicorn.Config(
-        house.app,
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,
-        log_config=None,
-        access_log=False,
-        lifespan="off",
-        timeout_graceful_shutdown=2,
-    )
-    server = _Server(config)
-    serving = asyncio.create_task(server.serve(sockets=[listener]))
-    try:
-        await server.ready.wait()
-        yield house
-    finally:
-        await house.engine.close()
-        server.should_exit = True
-        await serving
-
-
-class _Server(uvicorn.Server):
-    """Leaves the process's signals alone, and says when it listens."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
-
-    def capture_signals(self) -> AbstractContextManager[None]:  # type: ignore[override] # the parent's is a generator's
-        return nullcontext()
+    async with served(house.app, listener):
+        try:
+            yield house
+        finally:
+            await house.engine.close()
 
 
 async def _nothing() -> None:
