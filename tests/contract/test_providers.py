@@ -22,7 +22,7 @@ from parlance.core.deltas import (
 from parlance.core.errors import TruncatedAnswer, UpstreamError
 from parlance.core.messages import user_message
 from parlance.core.parts import Family, ToolCall
-from parlance.core.provider import HostSpec, Provider, PythonObject
+from parlance.core.provider import HostSpec, Provider, PythonObject, open_stream
 from parlance.core.requests import Request, ToolSpec
 from parlance.net.egress import Egress
 from parlance.providers.connect import connect
@@ -159,6 +159,34 @@ async def read(provider: Provider, case: str) -> list[Delta]:
             assert batch, "a batch is never empty"
             deltas += batch
     return deltas
+
+
+@pytest.mark.parametrize("every", [1, 2])
+@pytest.mark.parametrize("case", ["text", "call"])
+async def test_what_a_listener_takes_and_what_it_declines_is_the_whole_answer(
+    making: Making, case: str, every: int
+) -> None:
+    deltas: list[Delta] = []
+    offered = itertools.count()
+
+    def hear(grown: TextDelta) -> bool:
+        if next(offered) % every:
+            return False
+        deltas.append(grown)
+        return True
+
+    async with making(case) as provider, aclosing(open_stream(provider, asking(case), hear)) as batches:
+        await _collect(batches, deltas)
+    async with making(case) as provider:
+        assert _without_ids(deltas) == _without_ids(await read(provider, case))
+
+
+def _without_ids(deltas: Sequence[Delta]) -> list[object]:
+    """Ids that we give where a host gives none differ from answer to answer; so do a host's own."""
+    return [
+        (type(delta), getattr(delta, "key", None), getattr(delta, "text", None), getattr(delta, "reason", None))
+        for delta in deltas
+    ]
 
 
 @pytest.mark.parametrize("case", ["text", "call"])

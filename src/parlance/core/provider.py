@@ -1,11 +1,11 @@
 """What answers: a Provider, the language it is spoken to in, the host's row, and the names that lead to it."""
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Literal, Protocol, runtime_checkable
 
 from msgspec import Struct
 
-from parlance.core.deltas import Delta
+from parlance.core.deltas import Delta, TextDelta
 from parlance.core.errors import UpstreamError
 from parlance.core.parts import Family
 from parlance.core.principal import Principal
@@ -99,6 +99,31 @@ class Provider(Protocol):
         ...
 
     async def close(self) -> None: ...
+
+
+Listener = Callable[[TextDelta], bool]
+"""Takes a piece of text in the moment it comes, or declines it; it has changed nothing then. Never raises."""
+
+
+@runtime_checkable
+class Immediate(Protocol):
+    """A `Provider` that need not wake anybody to say a word."""
+
+    def stream_to(self, request: Request, listener: Listener) -> AsyncGenerator[Sequence[Delta], None]:
+        """As `stream`, but while the next batch is awaited, one that would be a single piece of text may be offered to
+        `listener`; what it takes is not yielded again.
+        """
+        ...
+
+
+def open_stream(provider: Provider, request: Request, listener: Listener) -> AsyncGenerator[Sequence[Delta], None]:
+    """`stream_to` where the provider can, else its `stream`."""
+    return provider.stream_to(request, listener) if isinstance(provider, Immediate) else provider.stream(request)
+
+
+def declined(_: TextDelta) -> bool:
+    """In place of a listener."""
+    return False
 
 
 @runtime_checkable

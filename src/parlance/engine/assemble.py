@@ -90,17 +90,25 @@ class Assembler:
         events: list[Event] = []
         for delta in deltas:
             # Nearly all of them are text for the part that is open, and nothing else is to be closed by it.
-            if type(delta) is TextDelta and (self._implicit is None or delta.key == self._implicit):
-                grown = self._open.get(delta.key)
-                if grown is not None and type(grown.what) is Text and delta.text:
-                    text = delta.text
-                    if not text.isascii() or "\0" in text:
-                        text = clean(text)
-                    grown.add(text)
-                    events.append(TextGrew(grown.number, text))
-                    continue
-            self._take(delta, events)
+            grown = self.grow(delta) if type(delta) is TextDelta else None
+            if grown is None:
+                self._take(delta, events)
+            else:
+                events.append(grown)
         return events
+
+    def grow(self, delta: TextDelta) -> TextGrew | None:
+        """More of a text that is open, where that is all it is; None where it means more, and was not taken."""
+        text = delta.text
+        open_part = self._open.get(delta.key)
+        if not text or open_part is None or type(open_part.what) is not Text:
+            return None
+        if self._implicit is not None and delta.key != self._implicit:
+            return None
+        if not text.isascii() or "\0" in text:
+            text = clean(text)
+        open_part.add(text)
+        return TextGrew(open_part.number, text)
 
     def close(self) -> list[Event]:
         """Close what is open. `parts` is complete then; `usage` may still be set."""

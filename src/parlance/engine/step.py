@@ -1,12 +1,15 @@
 """One model call: deltas in, events and a message out."""
 
 from contextlib import aclosing
+from functools import partial
 
+from parlance.core.deltas import TextDelta
 from parlance.core.errors import TruncatedAnswer
 from parlance.core.estimate import estimate_usage, usage_of_cut
 from parlance.core.ids import new_message_id
 from parlance.core.messages import Message, Origin
 from parlance.core.parts import ToolCall
+from parlance.core.provider import open_stream
 from parlance.core.requests import Request
 from parlance.core.usage import add_usage
 from parlance.engine.assemble import Assembler
@@ -28,7 +31,7 @@ async def run_step(turn: Turn, request: Request) -> Message:
     )
     message_id = new_message_id()
     try:
-        async with aclosing(provider.stream(request)) as batches:
+        async with aclosing(open_stream(provider, request, partial(_hear, turn, assembler))) as batches:
             async for deltas in batches:
                 turn.tell(assembler.feed(deltas))
         if assembler.finish is None:
@@ -42,3 +45,12 @@ async def run_step(turn: Turn, request: Request) -> Message:
         turn.next_part = assembler.next_part
         turn.usage = add_usage(turn.usage, assembler.usage)
     return assembler.message(message_id)
+
+
+def _hear(turn: Turn, assembler: Assembler, delta: TextDelta) -> bool:
+    """Tell a piece of text where it arrives; nobody has to be woken for it."""
+    grown = None if turn.stopped else assembler.grow(delta)
+    if grown is None:
+        return False
+    turn.log.append((grown,))
+    return True

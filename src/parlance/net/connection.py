@@ -2,6 +2,7 @@
 
 import asyncio
 import ssl
+from collections.abc import Callable
 from typing import Final, Protocol, cast
 
 import httptools
@@ -48,6 +49,7 @@ class HttpAnswer:
         self._connection: Connection | None = connection
         self._create_future = loop.create_future
         self._reader: asyncio.Future[bytes] | None = None
+        self._listener: Callable[[bytes], bool] | None = None
         self._parts: list[bytes] = []
         self._counted = 0
         self._unread = 0
@@ -65,6 +67,9 @@ class HttpAnswer:
             self._reader = reader
         return reader
 
+    def listen(self, listener: Callable[[bytes], bool] | None) -> None:
+        self._listener = listener
+
     def give_up(self, error: Exception) -> None:
         self._parts.clear()
         self._error = error
@@ -72,6 +77,7 @@ class HttpAnswer:
         self.close()
 
     def close(self) -> None:
+        self._listener = None
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.leave(self)
@@ -102,12 +108,11 @@ class HttpAnswer:
             if self._parts and self._connection is not None:
                 self._hold_back(self._connection)
         elif self._parts and not reader.done():
-            self._reader = None
             parts = self._parts
-            if len(parts) == 1:
-                reader.set_result(parts.pop())
-            else:
-                reader.set_result(self._take())
+            data = parts.pop() if len(parts) == 1 else self._take()
+            if self._listener is None or not self._listener(data):
+                self._reader = None
+                reader.set_result(data)
 
     def end(self) -> None:
         self.whole = True

@@ -1,7 +1,7 @@
 """Bodies that a host has packed although it was asked not to."""
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from parlance.net.wire import Answer, NotHttp
@@ -50,6 +50,9 @@ class _Unpacked:
             # Behind the end of what was packed there is nothing that anybody could have meant.
             pass
         return b""
+
+    def listen(self, listener: Callable[[bytes], bool] | None) -> None:
+        """It is never offered anything: what comes is packed."""
 
     def give_up(self, error: Exception) -> None:
         self._answer.give_up(error)

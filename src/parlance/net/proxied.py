@@ -2,6 +2,7 @@
 
 import io
 import ssl
+from collections.abc import Callable
 
 import aiohttp
 
@@ -72,6 +73,9 @@ class _Proxied:
             if rest:
                 return rest
             raise broken from error
+
+    def listen(self, listener: Callable[[bytes], bool] | None) -> None:
+        """It is never offered anything."""
 
     def give_up(self, error: Exception) -> None:
         self._given_up = error

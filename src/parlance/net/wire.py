@@ -1,6 +1,6 @@
 """What an exchange with a host looks like, whichever client carries it, and how it fails."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Literal, Protocol
 
 Obstacle = Literal["name", "certificate", "tls", "proxy", "network"]
@@ -46,6 +46,12 @@ class Answer(Protocol):
         """More of the body; empty at its end, and only there. `WireError` when it breaks, behind all that came.
 
         Awaited at once, and by one reader at a time.
+        """
+        ...
+
+    def listen(self, listener: Callable[[bytes], bool] | None) -> None:
+        """While a read waits, what comes may be offered to `listener`, which must not raise; what it takes is not read
+        again.
         """
         ...
 

@@ -6,10 +6,10 @@ from typing import Final
 
 import msgspec
 
-from parlance.core.deltas import Began, Delta, Finished, Noted
+from parlance.core.deltas import Began, Delta, Finished, Noted, TextDelta
 from parlance.core.errors import HostFailed, HostTimeout, TruncatedAnswer, UpstreamError
 from parlance.core.parts import Family
-from parlance.core.provider import Speaker
+from parlance.core.provider import Listener, Speaker, declined
 from parlance.net.framing import Frame, FrameReader
 from parlance.net.wire import Answer
 from parlance.providers.watchdog import Watchdog
@@ -48,6 +48,8 @@ class Exchange:
         self._host = host
         self._now: Callable[[], float] = asyncio.get_running_loop().time
         self._error: UpstreamError | None = None
+        self._listener: Listener = declined
+        self._declined: list[Delta] | None = None
         self._shown = False
         self._ended = False
 
@@ -55,6 +57,11 @@ class Exchange:
         """Stop reading, now, with this error."""
         self._error = error
         self._answer.give_up(error)
+
+    def listen(self, listener: Listener) -> None:
+        """What would wake whoever waits in `read` for a single piece of text is offered to `listener`."""
+        self._listener = listener
+        self._answer.listen(self._hear)
 
     async def read(self) -> list[Delta]:
         """What the next read of the wire brought; empty at the end of a whole answer. Raises what cut it."""
@@ -67,7 +74,7 @@ class Exchange:
             except OSError as error:
                 deltas = self._end_broken(error)
             else:
-                deltas = self._decode(self._reader.feed(data)) if data else self._end()
+                deltas = self._take(data) if data else self._end()
             if deltas:
                 self._watchdog.since = 0.0
                 if not self._shown or type(deltas[-1]) is Finished:
@@ -82,6 +89,31 @@ class Exchange:
         """Hang up, unless the body has ended and its connection is free for the next request."""
         self._watchdog.stop()
         self._answer.close()
+        self._listener = declined
+
+    def _hear(self, data: bytes) -> bool:
+        """Called by the connection, which must not be told of errors that are not its own."""
+        if self._ended or self._error is not None:
+            return False
+        try:
+            deltas = self._decode(self._reader.feed(data))
+            if len(deltas) == 1 and type(grown := deltas[0]) is TextDelta and self._shown and self._error is None:
+                heard = self._listener(grown)
+            else:
+                heard = not deltas and self._error is None
+        except Exception as error:
+            self._answer.give_up(error)
+            return True
+        if heard:
+            self._watchdog.since = self._now()
+        else:
+            self._declined = deltas
+        return heard
+
+    def _take(self, data: bytes) -> list[Delta]:
+        """What was heard and declined is decoded already."""
+        deltas, self._declined = self._declined, None
+        return self._decode(self._reader.feed(data)) if deltas is None else deltas
 
     def _decode(self, frames: list[Frame]) -> list[Delta]:
         """An error that the stream tells is kept until what came before it has been shown."""

@@ -10,7 +10,16 @@ import msgspec
 from parlance.core.deltas import Delta, Noted
 from parlance.core.errors import HostUnreachable, NoProvider, UpstreamError
 from parlance.core.parts import Family
-from parlance.core.provider import Deadlines, EncodedRequest, HostAnswer, HostSpec, Language, Windowed
+from parlance.core.provider import (
+    Deadlines,
+    EncodedRequest,
+    HostAnswer,
+    HostSpec,
+    Language,
+    Listener,
+    Windowed,
+    declined,
+)
 from parlance.core.requests import Request
 from parlance.net.egress import MAX_ANSWER, MAX_ERROR, Egress, Way, read_answer
 from parlance.net.framing import FrameReader
@@ -73,7 +82,10 @@ class Host:
     def family(self) -> Family:
         return self._language.family
 
-    async def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
+    def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
+        return self.stream_to(request, declined)
+
+    async def stream_to(self, request: Request, listener: Listener) -> AsyncGenerator[Sequence[Delta], None]:
         spec, begun = self._spec, asyncio.get_running_loop().time()
         encoded = await self._encode(request)
         self._log.debug("Asking for %s, with %d bytes", request.model, len(encoded.body))
@@ -90,6 +102,7 @@ class Host:
                 return
             if deltas := await exchange.read():
                 yield beginning.put_before(deltas)
+            exchange.listen(listener)
             while deltas := await exchange.read():
                 yield deltas
         except UpstreamError as error:

@@ -13,7 +13,7 @@ from yarl import URL
 from parlance.core.deltas import Delta
 from parlance.core.errors import UpstreamError
 from parlance.core.parts import Family
-from parlance.core.provider import HostAnswer, Provider, Sized
+from parlance.core.provider import HostAnswer, Listener, Provider, Sized, declined, open_stream
 from parlance.core.requests import Request
 from parlance.net.egress import Egress, Way
 
@@ -45,8 +45,11 @@ class Undecided:
     def family(self) -> Family:
         return (self._decided or self._usual).family
 
-    async def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
-        async with aclosing((await self._decide()).stream(request)) as batches:
+    def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
+        return self.stream_to(request, declined)
+
+    async def stream_to(self, request: Request, listener: Listener) -> AsyncGenerator[Sequence[Delta], None]:
+        async with aclosing(open_stream(await self._decide(), request, listener)) as batches:
             async for batch in batches:
                 yield batch
 

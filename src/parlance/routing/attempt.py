@@ -20,6 +20,7 @@ from parlance.core.deltas import (
 )
 from parlance.core.errors import HostFailed, UpstreamError, fault_of
 from parlance.core.estimate import estimate_tokens, message_tokens, usage_of_cut
+from parlance.core.provider import Listener, declined
 from parlance.core.requests import Request
 from parlance.core.trace import request_id, turn_id
 from parlance.core.usage import Finish, Usage
@@ -53,7 +54,13 @@ class Watch:
     """
 
     def __init__(
-        self, provider: str, request: Request, number: int, clock: Callable[[], float], opening: Opening = _NOTHING
+        self,
+        provider: str,
+        request: Request,
+        number: int,
+        clock: Callable[[], float],
+        opening: Opening = _NOTHING,
+        listener: Listener = declined,
     ) -> None:
         self.shown = False
         self.finish: Finish | None = None
@@ -62,6 +69,7 @@ class Watch:
         self._number = number
         self._clock = clock
         self._opening = opening
+        self._listener = listener
         self._begun = clock()
         self._first: float | None = None
         self._held: list[Delta] = []
@@ -77,6 +85,13 @@ class Watch:
     @property
     def lasted(self) -> float:
         return self._clock() - self._begun
+
+    def hear(self, grown: TextDelta) -> bool:
+        """A piece of text that may be passed on in the moment it comes; False where it has to be taken as a batch."""
+        if not self.shown or not self._listener(grown):
+            return False
+        self._characters += len(grown.text)
+        return True
 
     def take(self, batch: Sequence[Delta], *, may_restart: bool = False) -> Sequence[Delta]:
         """What may be passed on now; nothing as long as there is no content."""

@@ -15,6 +15,7 @@ from parlance.core.attempts import AttemptObserver, Prices
 from parlance.core.deltas import Delta, Noted, Restarted
 from parlance.core.errors import HostRejected, HostTimeout, TruncatedAnswer, UpstreamError
 from parlance.core.parts import Family
+from parlance.core.provider import Listener, declined, open_stream
 from parlance.core.requests import Request
 from parlance.routing.attempt import Opening, Watch
 from parlance.routing.candidates import Candidate, Candidates, Conduct, may_go_elsewhere
@@ -61,7 +62,10 @@ class Route:
     def family(self) -> Family:
         return self._candidates[0].provider.family
 
-    async def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
+    def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
+        return self.stream_to(request, declined)
+
+    async def stream_to(self, request: Request, listener: Listener) -> AsyncGenerator[Sequence[Delta], None]:
         now = self._parts.conduct.health.now
         until = now() + (TOTAL if request.timeout is None else request.timeout)
         candidates = Candidates(self._candidates, self._parts.conduct, until=until)
@@ -79,7 +83,7 @@ class Route:
                         continue
                 number += 1
                 asked = self._asked(request, candidate, until - now())
-                watch = Watch(candidate.provider.name, asked, number, now, opening)
+                watch = Watch(candidate.provider.name, asked, number, now, opening, listener)
                 try:
                     async with aclosing(self._attempt(candidate, watch, may_restart=may_restart)) as batches:
                         async for batch in batches:
@@ -115,7 +119,7 @@ class Route:
         call = health.begin(book.now())
         unexplained: UpstreamError | None = None
         try:
-            async with aclosing(candidate.provider.stream(watch.request)) as batches:
+            async with aclosing(open_stream(candidate.provider, watch.request, watch.hear)) as batches:
                 async for batch in batches:
                     if said := watch.take(batch, may_restart=may_restart):
                         yield said

@@ -24,6 +24,9 @@ class Packed:
     async def read(self) -> bytes:
         return self._reads.pop(0) if self._reads else b""
 
+    def listen(self, listener: object) -> None:
+        raise AssertionError("What is packed is of no use to a listener.")
+
     def give_up(self, error: Exception) -> None:
         raise error
 
@@ -51,6 +54,12 @@ def raw_deflate(data: bytes) -> bytes:
 async def test_what_is_packed_is_read_byte_by_byte_and_at_once(coding: str, packed: bytes) -> None:
     assert await body_of(unpacked(Packed(coding, [packed]))) == TEXT
     assert await body_of(unpacked(Packed(coding, [packed[at : at + 1] for at in range(len(packed))]))) == TEXT
+
+
+async def test_nobody_hears_what_is_packed() -> None:
+    answer = unpacked(Packed("gzip", [gzip.compress(TEXT)]))
+    answer.listen(bool)
+    assert await body_of(answer) == TEXT
 
 
 async def test_an_empty_body_may_be_said_to_be_packed() -> None:
