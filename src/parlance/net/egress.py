@@ -3,7 +3,7 @@
 import ssl
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 from yarl import URL
@@ -13,8 +13,10 @@ from parlance.core.provider import HostAnswer
 from parlance.net.addresses import Network, check_address
 from parlance.net.content_coding import unpacked
 from parlance.net.http_client import Ask, HttpClient
-from parlance.net.proxied import ProxiedClient
 from parlance.net.wire import Answer
+
+if TYPE_CHECKING:
+    from parlance.net.proxied import ProxiedClient
 
 MAX_ANSWER: Final = 16 * 1024 * 1024
 """Bytes of an answer that is read whole."""
@@ -79,8 +81,7 @@ class Egress:
         tls = self._context(way) if url.scheme == "https" or way.ca_file else None
         ask = Ask(method, url, headers, body, way.connect, None if way.trusted else self._check)
         if way.proxy is not None:
-            self._proxied = self._proxied or ProxiedClient()
-            answer = await self._proxied.send(ask, tls, way.proxy)
+            answer = await self._through_proxies().send(ask, tls, way.proxy)
         else:
             self._client = self._client or HttpClient()
             answer = await self._client.send(ask, tls if url.scheme == "https" else None)
@@ -89,6 +90,13 @@ class Egress:
         except BaseException:
             answer.close()
             raise
+
+    def _through_proxies(self) -> "ProxiedClient":
+        # What it is made of takes as long to load as all else here together, and hardly anybody has a proxy.
+        from parlance.net.proxied import ProxiedClient
+
+        self._proxied = self._proxied or ProxiedClient()
+        return self._proxied
 
     def _context(self, way: Way) -> ssl.SSLContext:
         context = self._contexts.get(way.ca_file)
