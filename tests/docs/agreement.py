@@ -5,7 +5,7 @@ so that a page may go on with the ids that it has shown.
 import json
 from collections.abc import Iterator, Mapping, Sequence
 
-IDS = frozenset({"turn_id", "request_id", "id", "tool_call_id", "call_id", "session_id", "task_id"})
+IDS = frozenset({"turn_id", "chat_id", "request_id", "id", "tool_call_id", "call_id", "session_id", "task_id"})
 TIMES = frozenset({"expires_at"})
 ANY = "..."
 """A line that stands for any number of others."""

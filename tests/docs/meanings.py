@@ -39,7 +39,7 @@ SETTINGS: Mapping[str, str] = {
     "providers.*.off": "A reason not to use this provider.",
     "models.default": "Model to use when a client names none: `provider/model`, or a route's name.",
     "models.default_provider": "Provider to use when a client names none.",
-    "models.routes.*.route": "A name for clients, and the models behind it. Only the first is asked so far.",
+    "models.routes.*.route": "A name for clients, and the models behind it, in order: when one fails, the next is asked.",
     "models.routes.*.after_content": "What a failure does once text was shown.",
     "doors.ndjson_chat.provider": "Default provider of `POST /chat`.",
     "doors.ndjson_chat.model": "Default model of `POST /chat`.",
