@@ -6,8 +6,10 @@ from typing import Literal
 
 from msgspec import Struct
 
-Door = Literal["relay", "lines", "socket"]
-"""How a target is asked. `relay`: the baseline, in the host's own language; `lines`: door C; `socket`: door A."""
+Door = Literal["relay", "lines", "socket", "rpc"]
+"""How a target is asked. `relay`: the baseline, in the host's own language; `lines`: door C; `socket`: door A; `rpc`:
+door D.
+"""
 
 Act = Literal["short", "burst", "paced"]
 """What the scripted host says: a few words, many chunks as fast as it can, or a chunk every `INTERVAL`."""

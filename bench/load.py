@@ -10,13 +10,15 @@ import sys
 import time
 from array import array
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import cast
 
 import msgspec
 import uvloop
 
 from bench.gauges import Gauge, busy_share, memory_mb, read_gauge
-from bench.jobs import CHUNKS, INTERVAL, MARK, STAMP_DIGITS, WORDS, Job, Mode, Reading, percentile
+from bench.jobs import CHUNKS, INTERVAL, STAMP_DIGITS, WORDS, Job, Mode, Reading, percentile
+from bench.sessions import make_sessions
 from bench.wires import Wire, wire_of
 
 PATIENCE = 40.0
@@ -24,9 +26,6 @@ PATIENCE = 40.0
 
 TAIL = 0.5
 """Seconds of paced answers behind the window, so that all streams are open to its end."""
-
-_STAMP = re.compile(rb'"~(\d{%d})' % STAMP_DIGITS)
-_STAMP_LENGTH = STAMP_DIGITS + len(MARK)
 
 
 class Tally:
@@ -78,6 +77,8 @@ class Client(asyncio.Protocol):
         self._wire = wire
         self._tally = tally
         self._once = once
+        self._mark_length = len(wire.mark)
+        self._keeps = max(len(wire.mark) + STAMP_DIGITS, len(wire.end))
         self._opening = bool(wire.opening)
         self._number = 0
         self._begun = 0.0
@@ -113,18 +114,24 @@ class Client(asyncio.Protocol):
                 return
         self._count(data)
         self._ending = self._ending or wire.end in data or wire.end in self._kept + data[: len(wire.end)]
-        if self._ending and data.endswith(wire.last):
+        if self._ending and (self._kept + data if len(data) < len(wire.last) else data).endswith(wire.last):
             self._whole()
             return
         if wire.refusal in data:
             self._give_up(f"failed: {data[-300:]!r}")
             return
-        self._kept = data[-_STAMP_LENGTH:] if len(data) >= _STAMP_LENGTH else (self._kept + data)[-_STAMP_LENGTH:]
+        self._kept = data[-self._keeps :] if len(data) >= self._keeps else (self._kept + data)[-self._keeps :]
 
     def _count(self, data: bytes) -> None:
-        found = data.count(MARK) + (self._kept[-1:] + data[:1] == MARK)
+        found = data.count(self._wire.mark) + self._cut(data, self._mark_length).count(self._wire.mark)
         self._events += found
         self._tally.count(found)
+
+    def _cut(self, data: bytes, length: int) -> bytes:
+        """Where something of that length stands that began in an earlier read and ends in this one, and nothing else
+        of it does.
+        """
+        return self._kept[1 - length :] + data[: length - 1] if self._kept else b""
 
     def _open(self, data: bytes) -> None:
         if data.startswith(self._wire.opened):
@@ -171,20 +178,17 @@ class Client(asyncio.Protocol):
 class PacedClient(Client):
     """Reads the time in every chunk."""
 
+    def __init__(self, wire: Wire, tally: Tally, *, once: bool) -> None:
+        super().__init__(wire, tally, once=once)
+        self._stamp = re.compile(rb"%b(\d{%d})" % (re.escape(wire.mark), STAMP_DIGITS))
+
     def _count(self, data: bytes) -> None:
         now = time.monotonic_ns()
-        stamps = _STAMP.findall(data)
-        if cut := _STAMP.match(self._cut(data)):
-            stamps.append(cut[1])
+        stamps = self._stamp.findall(data)
+        stamps += self._stamp.findall(self._cut(data, self._mark_length + STAMP_DIGITS))
         self._events += len(stamps)
         self._tally.count(len(stamps))
         self._tally.delay(stamps, now)
-
-    def _cut(self, data: bytes) -> bytes:
-        """A stamp that began in the last read and ends in this one, and what is behind it."""
-        at = self._kept.rfind(MARK[:1])
-        tail = self._kept[at:] if at >= 0 else b""
-        return tail + data[:_STAMP_LENGTH] if 0 < len(tail) < _STAMP_LENGTH else b""
 
 
 async def measure(job: Job) -> Reading:
@@ -217,13 +221,14 @@ async def _connect(job: Job, tally: Tally) -> list[Client]:
     """Open all connections; those of paced streams evenly over the mode's `warm` seconds."""
     loop, mode = asyncio.get_running_loop(), job.mode
     paced = mode.act == "paced"
-    wire = wire_of(job.door, f"@paced:{tally.expected}" if paced else f"@{mode.act}")
-    kind = PacedClient if paced else Client
+    act = f"@paced:{tally.expected}" if paced else f"@{mode.act}"
+    sessions = await make_sessions(job.port, mode.connections) if job.door == "rpc" else [""] * mode.connections
     begun, clients = loop.time(), []
-    for number in range(mode.connections):
+    for number, session in enumerate(sessions):
         if paced:
             await asyncio.sleep(begun + mode.warm * number / mode.connections - loop.time())
-        _, client = await loop.create_connection(lambda: kind(wire, tally, once=paced), "127.0.0.1", job.port)
+        kind = partial(PacedClient if paced else Client, wire_of(job.door, act, session), tally, once=paced)
+        _, client = await loop.create_connection(kind, "127.0.0.1", job.port)
         clients.append(client)
     return clients
 

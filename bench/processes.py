@@ -15,6 +15,8 @@ from msgspec import Struct
 ROOT = Path(__file__).resolve().parents[1]
 START_SECONDS = 30.0
 STOP_SECONDS = 5.0
+AGAIN = 0.01
+"""Seconds between two looks whether a process is ready."""
 
 
 class BenchFailed(Exception):
@@ -96,8 +98,9 @@ class Child:
                 os.sched_setaffinity(self.pid, {self._core})
             if self._greets:
                 line = await self.read_line(START_SECONDS)
-                self.started = time.perf_counter() - begun
                 self.port = int(line.rstrip().rpartition(b":")[2])
+                await self._ready()
+                self.started = time.perf_counter() - begun
         except BaseException:
             await self._stop()
             raise
@@ -126,6 +129,9 @@ class Child:
             )
         return line
 
+    async def _ready(self) -> None:
+        """What has to come behind the first line, so that it counts as started."""
+
     async def _stop(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             self._process.terminate()
@@ -135,3 +141,29 @@ class Child:
         except TimeoutError:
             self._process.kill()
             await self._process.communicate()
+
+
+class Server(Child):
+    """`parlance serve`: it has started when clients can connect and `/ready` says that it takes turns."""
+
+    def __init__(
+        self, name: str, folder: Path, *, core: int | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(name, ["-m", "parlance", "serve", "--port", "0"], folder, core=core, settings=settings)
+
+    async def _ready(self) -> None:
+        last = time.perf_counter() + START_SECONDS
+        while not await _answers_well(self.port, "/ready"):
+            if time.perf_counter() > last:
+                raise BenchFailed(f"{self.name} listens, and is not ready after {START_SECONDS:g} s.")
+            await asyncio.sleep(AGAIN)
+
+
+async def _answers_well(port: int, path: str) -> bool:
+    """Whether a server of this machine answers the path with 200."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        writer.write(f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\n\r\n".encode())
+        return (await reader.readline()).startswith(b"HTTP/1.1 200")
+    finally:
+        writer.close()

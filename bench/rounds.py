@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from bench.gauges import memory_mb
 from bench.jobs import Door, Job, Mode, Reading
-from bench.processes import Child, Cores
+from bench.processes import Child, Cores, Server
 
 SLACK = 120.0
 """Seconds beyond a job's own time after which the run is given up."""
@@ -62,8 +62,9 @@ TARGETS = (
     Target("baseline", "Baseline", "relay"),
     Target("lines", "Door C", "lines"),
     Target("socket", "Door A", "socket"),
+    Target("rpc", "Door D", "rpc"),
 )
-"""Parlance twice, each door in a process of its own: so that memory is one door's."""
+"""Parlance three times, each door in a process of its own: so that memory is one door's."""
 
 
 class Round(Struct, frozen=True):
@@ -110,9 +111,8 @@ def _start(target: Target, host: Child, folder: Path, core: int | None) -> Child
     origin = f"http://127.0.0.1:{host.port}"
     if target.door == "relay":
         return Child(target.name, ["-m", "bench.baseline", origin], folder, core=core)
-    return Child(
+    return Server(
         target.name,
-        ["-m", "parlance", "serve", "--port", "0"],
         folder,
         core=core,
         settings={

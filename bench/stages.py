@@ -6,7 +6,7 @@ with a hundred together. Hosts of the other languages are read and told on with 
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import uvloop
 from msgspec import Struct
@@ -20,10 +20,11 @@ from parlance.core.parts import Family
 from parlance.core.provider import Speaker
 from parlance.core.requests import Request
 from parlance.dialects.chat_request import Params
+from parlance.dialects.json_rpc.serve import TurnNotices
 from parlance.dialects.ndjson_chat.serve import TurnLines
 from parlance.dialects.ws_chat.serve import TurnFrames
 from parlance.engine.assemble import Assembler
-from parlance.journal.memory import MemoryJournal, MemoryLog
+from parlance.journal.memory import MemoryFollower, MemoryJournal, MemoryLog
 from parlance.net.framing import Frame
 from parlance.net.ndjson import NdjsonReader
 from parlance.net.sse import SseReader
@@ -82,9 +83,11 @@ def measure(answers: int = 40) -> list[Stage]:
         ("speak: frames to deltas", _times(_speak)),
         ("assemble: deltas to events", _times(_assemble)),
         ("log: number and keep", _times(_log)),
-        ("log, and wake a follower", _wake),
+        ("log, and tell a listener", _in_loop(_hear)),
+        ("log, and wake a follower", _in_loop(_follow)),
         ("tell at door C", _times(_tell_lines)),
         ("tell at door A", _times(_tell_frames)),
+        ("tell at door D", _times(_tell_notices)),
     ]
     return [Stage(name, _cost(act, alone, answers), _cost(act, together, answers)) for name, act in stages]
 
@@ -178,30 +181,56 @@ def _log(made: _Made) -> None:
         log.append(batch)
 
 
-def _wake(made: _Made, answers: int) -> None:
-    async def follow_all() -> None:
-        for _ in range(answers):
-            await _follow(made)
+def _in_loop(once: Callable[[_Made], Awaitable[None]]) -> Act:
+    def act(made: _Made, answers: int) -> None:
+        async def all_answers() -> None:
+            for _ in range(answers):
+                await once(made)
 
-    uvloop.run(follow_all())
+        uvloop.run(all_answers())
+
+    return act
+
+
+async def _hear(made: _Made) -> None:
+    """A word by itself is taken where it is appended; what is more is left to the task, as at a door."""
+    log = _memory_log()
+    follower = log.follow()
+    heard = False
+
+    def hear(number: int, events: Sequence[Event]) -> bool:
+        nonlocal heard
+        heard = True
+        return True
+
+    follower.listen(hear)
+    listening = asyncio.create_task(_listen(follower))
+    await asyncio.sleep(0)
+    for batch in made.events:
+        heard = False
+        log.append(batch)
+        if not heard:
+            await asyncio.sleep(0)
+    follower.close()
+    await listening
 
 
 async def _follow(made: _Made) -> None:
     """Two tasks that take turns, as a provider's and a door's do."""
     log = _memory_log()
     follower = log.follow()
-
-    async def listen() -> None:
-        async for _ in follower:
-            pass
-
-    listening = asyncio.create_task(listen())
+    listening = asyncio.create_task(_listen(follower))
     for batch in made.events:
         await asyncio.sleep(0)
         log.append(batch)
         await asyncio.sleep(0)
     follower.close()
     await listening
+
+
+async def _listen(follower: MemoryFollower) -> None:
+    async for _ in follower:
+        pass
 
 
 def _tell_lines(made: _Made) -> None:
@@ -215,7 +244,15 @@ def _tell_lines(made: _Made) -> None:
 
 def _tell_frames(made: _Made) -> None:
     log = _memory_log()
-    frames = TurnFrames("1", log.turn, log.epoch, Params())
+    _tell_each(TurnFrames("1", log.turn, log.epoch, Params()), made)
+
+
+def _tell_notices(made: _Made) -> None:
+    log = _memory_log()
+    _tell_each(TurnNotices("1", log.turn, log.epoch, Params()), made)
+
+
+def _tell_each(frames: TurnFrames | TurnNotices, made: _Made) -> None:
     first = 1
     for batch in made.events:
         for number, event in enumerate(batch, first):

@@ -89,6 +89,18 @@ async def test_an_unknown_session_is_told_and_closed(demo: ServerProcess, sessio
         assert await session.closed() == 1008
 
 
+@pytest.mark.requirement("json_rpc:session:chat_deleted")
+async def test_a_session_whose_chat_was_deleted_is_told_so_and_closed(
+    demo: ServerProcess, client: httpx.AsyncClient
+) -> None:
+    made = (await client.post("/create_session", json={"chat_id": "new"})).json()
+    assert (await client.delete(f"/api/v1/chats/{made['chat_id']}")).status_code == 200
+    async with join(demo, made["session_id"]) as session:
+        notice = (await session.notice())["params"]
+        assert (notice["task_id"], notice["error"]["data"]["code"]) == (None, "chat_not_found")
+        assert await session.closed() == 1008
+
+
 @pytest.mark.requirement("json_rpc:session:reconnect")
 async def test_a_session_remembers_across_connections(lab: ServerProcess, upstream: PlannedUpstream) -> None:
     upstream.plan(saying("one"), saying("two"))

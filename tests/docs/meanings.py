@@ -39,7 +39,7 @@ SETTINGS: Mapping[str, str] = {
     "providers.*.off": "A reason not to use this provider.",
     "models.default": "Model to use when a client names none: `provider/model`, or a route's name.",
     "models.default_provider": "Provider to use when a client names none.",
-    "models.routes.*.route": "A name for clients, and the models behind it, in order: when one fails, the next is asked.",
+    "models.routes.*.route": "A name for clients, and the models behind it: when one fails, the next is asked.",
     "models.routes.*.after_content": "What a failure does once text was shown.",
     "doors.ndjson_chat.provider": "Default provider of `POST /chat`.",
     "doors.ndjson_chat.model": "Default model of `POST /chat`.",
@@ -108,6 +108,7 @@ SETTINGS: Mapping[str, str] = {
     "data": "Folder of what is kept: the SQLite database, and the hash of the first key.",
     "database.migrate": "Whether a start brings the database's tables up to date. Else `parlance migrate up` does.",
     "database.connections": "Connections to PostgreSQL that this process has at most, and one more that listens.",
+    "database.listen_url": "The same database's address without its pooler, to hear at once of what others do.",
     "database_url": "Database of what is stored; without it, SQLite in the folder `data`.",
     "redis_url": "What several nodes share.",
 }

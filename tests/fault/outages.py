@@ -1,6 +1,7 @@
 """Ways in which a database goes away under a server that runs, and how it comes back."""
 
 import asyncio
+import os
 import resource
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Coroutine
@@ -10,7 +11,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from tests.acceptance.relay import Relay
-from tests.acceptance.server_process import ServerProcess
+from tests.acceptance.server_process import SOURCE, ServerProcess
 from tests.probes.polling import pause
 from tests.probes.postgres import PostgresServer
 
@@ -19,6 +20,25 @@ NO_ROOM = 4_151
 
 PAUSE = 0.4
 """Seconds between two flickers. While it is down a database is tried every quarter of a second."""
+
+# For a process that imports it at its start: its SQLite can't be written while a file is there. The system's rights
+# keep neither root from writing, nor anybody whose files are open.
+READ_ONLY = """
+import sqlite3
+from pathlib import Path
+
+connect = sqlite3.connect
+
+
+class Connection(sqlite3.Connection):
+    def execute(self, sql, *parameters):
+        if sql == "BEGIN IMMEDIATE":
+            super().execute(f"PRAGMA query_only={'ON' if Path('read-only').exists() else 'OFF'}").close()
+        return super().execute(sql, *parameters)
+
+
+sqlite3.connect = lambda *given, **named: connect(*given, factory=Connection, **named)
+"""
 
 KILL = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name LIKE 'parlance%'"
 
@@ -46,6 +66,10 @@ class Wire(Relay):
 def sqlite_outages(folder: Path) -> dict[str, Outage]:
     settings = {"PARLANCE_DATA": str(folder / "data")}
     file = folder / "data" / "parlance.db"
+    hooks = folder / "hooks"
+    hooks.mkdir()
+    (hooks / "sitecustomize.py").write_text(READ_ONLY)
+    hooked = {**settings, "PYTHONPATH": f"{hooks}{os.pathsep}{SOURCE}"}
 
     @asynccontextmanager
     async def locked(_: ServerProcess) -> AsyncIterator[None]:
@@ -74,6 +98,15 @@ def sqlite_outages(folder: Path) -> dict[str, Outage]:
             elsewhere.rename(file)
 
     @asynccontextmanager
+    async def read_only(server: ServerProcess) -> AsyncIterator[None]:
+        mark = server.folder / "read-only"
+        mark.touch()
+        try:
+            yield
+        finally:
+            mark.unlink()
+
+    @asynccontextmanager
     async def flickering(server: ServerProcess) -> AsyncIterator[None]:
         async def lock_again_and_again() -> None:
             while True:
@@ -88,6 +121,7 @@ def sqlite_outages(folder: Path) -> dict[str, Outage]:
         "flickering": Outage(settings, flickering, ""),
         "locked": Outage(settings, locked, "is locked by another program"),
         "full": Outage(settings, full, "disk"),
+        "read-only": Outage(hooked, read_only, "may not be written"),
         "removed": Outage(settings, removed, "was deleted, moved or replaced"),
     }
 
@@ -114,6 +148,14 @@ async def postgresql_outages(postgres: PostgresServer) -> AsyncIterator[dict[str
             await asyncio.to_thread(postgres.start)
 
     @asynccontextmanager
+    async def read_only(_: ServerProcess) -> AsyncIterator[None]:
+        await asyncio.to_thread(postgres.become_read_only, True)
+        try:
+            yield
+        finally:
+            await asyncio.to_thread(postgres.become_read_only, False)
+
+    @asynccontextmanager
     async def cut(_: ServerProcess) -> AsyncIterator[None]:
         wire.cut()
         try:
@@ -136,6 +178,7 @@ async def postgresql_outages(postgres: PostgresServer) -> AsyncIterator[dict[str
             yield {
                 "flickering": Outage(settings, flickering, ""),
                 "frozen": Outage(settings, frozen, "did not answer in time"),
+                "read-only": Outage(settings, read_only, "is read-only now"),
                 "stopped": Outage(settings, stopped, "127.0.0.1"),
                 "cut": Outage(through, cut, "did not answer in time"),
             }

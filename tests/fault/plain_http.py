@@ -27,17 +27,18 @@ class PlainAnswer:
         return self
 
     async def body(self) -> bytes:
-        return b"".join([piece async for piece in self._pieces()])
+        return b"".join([piece async for piece in self.pieces()])
 
     async def lines(self) -> AsyncIterator[str]:
         """As they come; `BrokenOff` behind the last that came, where the answer has not ended."""
         rest = b""
-        async for piece in self._pieces():
+        async for piece in self.pieces():
             *lines, rest = (rest + piece).split(b"\n")
             for line in lines:
                 yield line.decode()
 
-    async def _pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Of the body, as they come; `BrokenOff` as in `lines`."""
         if "content-length" in self._headers:
             yield await _or_broken_off(self._reader.readexactly(int(self._headers["content-length"])))
             return

@@ -104,7 +104,7 @@ async def _each(frames: AsyncIterable[Any]) -> AsyncIterator[Told]:
             yield Told(said["cursor"], last=True)
         elif frame.get("method") == "text_chunk":
             yield Told(said["cursor"], chunk)
-        elif chunk and "data" in chunk:
+        elif chunk and chunk.get("type") == "text":
             yield Told(said["cursor"], chunk["data"])
 
 
@@ -156,7 +156,7 @@ async def _behind(first: Told, rest: AsyncIterator[Told]) -> AsyncIterator[Told]
 
 
 def _text_of(snapshot: dict[str, Any]) -> str:
-    return "".join(part["text"] for part in snapshot["parts"])
+    return "".join(part["text"] for part in snapshot["parts"] if part["kind"] == "text")
 
 
 def digest(told: Sequence[Told]) -> str:

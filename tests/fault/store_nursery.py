@@ -11,16 +11,18 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from typing import Literal
 
 import msgspec
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from parlance.core.errors import StorageUnavailable
 from parlance.core.ids import ChatId, new_chat_id
 from parlance.core.stores.chats import NewChat
-from parlance.core.stores.turns import RequestKey, TurnRecord
+from parlance.core.stores.request_keys import RequestKey
+from parlance.core.stores.turns import TurnRecord
 from parlance.store.addresses import read_address
 from parlance.store.bells import SqlBells
 from parlance.store.database import Database, open_database
@@ -28,6 +30,7 @@ from parlance.store.lanes import PATIENCE
 from parlance.store.turns import SqlTurns
 from parlance.store.writer import Writer
 from tests.contract.stores.turn_world import HOME, a_new_turn, a_piece, an_ending
+from tests.fault.power_loss import PowerLoss
 from tests.fault.store_script import said_in
 
 SENDS = 50
@@ -39,17 +42,25 @@ POINTS: tuple[Point, ...] = ("begun", "written", "committed", "any")
 
 
 class Order(Struct, frozen=True):
+    """`powerless`: with the child goes all that it has written to files and not synced."""
+
     address: str
     seed: int
+    powerless: bool = False
 
 
 class Death:
     """At the so many-eth transaction, at this point of it; or at any moment, by a clock that nobody looks at."""
 
-    def __init__(self, seed: int) -> None:
-        chance = random.Random(seed)
+    def __init__(self, seed: int, power: PowerLoss | None = None) -> None:
+        chance = self._chance = random.Random(seed)
+        self._power = power
         self._point: Point = chance.choice(POINTS)
         self._left = chance.randint(1, 12)
+        if power is not None and seed % 4:
+            self._left = sys.maxsize
+            power.strike_amid(chance)
+            return
         if self._point == "any":
             threading.Timer(chance.uniform(0.02, 0.3), self.come).start()
 
@@ -60,6 +71,8 @@ class Death:
                 self.come()
 
     def come(self) -> None:
+        if self._power is not None:
+            self._power.strike(self._chance)
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -89,10 +102,15 @@ def tell(*words: object) -> None:
 
 async def keep_turns(order: Order) -> None:
     """Sends without end, side by side, each in a chat of its own."""
-    database = mortal(open_database(read_address(order.address), connections=6), Death(order.seed))
+    death = Death(order.seed, PowerLoss() if order.powerless else None)
+    database = mortal(open_database(read_address(order.address), connections=6), death)
     bells = SqlBells(database, shared=order.address.startswith("postgresql"))
     turns = SqlTurns(database, Writer(database, bells))
-    await asyncio.gather(*(send_again_and_again(turns, f"{order.seed}-{number}") for number in range(SENDS)))
+    sending = (send_again_and_again(turns, f"{order.seed}-{number}") for number in range(SENDS))
+    # Under the layer that loses power a transaction may take longer than it may.
+    with suppress(StorageUnavailable) if order.powerless else nullcontext():
+        await asyncio.gather(*sending)
+    death.come()
 
 
 async def send_again_and_again(turns: SqlTurns, name: str) -> None:

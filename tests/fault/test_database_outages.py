@@ -174,7 +174,7 @@ async def _back_by_itself(house: House) -> None:
 
 
 @pytest.mark.requirement("database:server:sqlite")
-@pytest.mark.parametrize("kind", ["locked", "full", "removed"])
+@pytest.mark.parametrize("kind", ["locked", "full", "removed", "read-only"])
 async def test_a_server_without_its_sqlite_refuses_goes_on_and_comes_back(
     kind: str, tmp_path: Path, long_run: bool
 ) -> None:
@@ -182,7 +182,7 @@ async def test_a_server_without_its_sqlite_refuses_goes_on_and_comes_back(
 
 
 @pytest.mark.requirement("database:server:postgresql")
-@pytest.mark.parametrize("kind", ["frozen", "stopped", "cut"])
+@pytest.mark.parametrize("kind", ["frozen", "stopped", "cut", "read-only"])
 async def test_a_server_without_its_postgresql_refuses_goes_on_and_comes_back(
     kind: str, tmp_path: Path, own_postgres: PostgresServer, long_run: bool
 ) -> None:

@@ -20,6 +20,7 @@ from tests.acceptance.rpc_session import create_session
 from tests.acceptance.scripts import PAUSED
 from tests.fault.resuming import ALL_DOORS, Doors
 from tests.fault.several import new_chat, several
+from tests.fault.test_two_processes import send
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -47,6 +48,12 @@ async def at_d(client: RawClient, doors: Doors, chat: str) -> None:
     client.frame(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "generate", "params": {"message": "Hello"}}).encode())
 
 
+async def live_at_b(client: RawClient, doors: Doors, chat: str) -> None:
+    """Who follows the chat over a WebSocket; they send beside it."""
+    await client.shake_hands(f"/api/v1/chats/{chat}/live")
+    await send(doors, chat)
+
+
 def post(client: RawClient, path: str, body: dict[str, str]) -> None:
     data = json.dumps(body).encode()
     client.begin(path, len(data))
@@ -54,9 +61,10 @@ def post(client: RawClient, path: str, body: dict[str, str]) -> None:
 
 
 Begin = Callable[[RawClient, Doors, str], Awaitable[None]]
-BEGINNINGS: tuple[Begin, ...] = (at_a, streamed_at_b, whole_at_b, at_c, at_d)
-Way = Literal["fin", "reset", "half_open"]
-WAYS: tuple[Way, ...] = ("fin", "reset", "half_open")
+BEGINNINGS: tuple[Begin, ...] = (at_a, streamed_at_b, whole_at_b, live_at_b, at_c, at_d)
+SOCKETS = (at_a, live_at_b, at_d)
+Way = Literal["fin", "reset", "half_open", "tab_closed"]
+WAYS: tuple[Way, ...] = ("fin", "reset", "half_open", "tab_closed")
 
 
 def leave(client: RawClient, relay: Relay, way: Way) -> None:
@@ -64,6 +72,10 @@ def leave(client: RawClient, relay: Relay, way: Way) -> None:
         case "half_open":
             relay.cut()
         case "fin":
+            client.writer.close()
+        case "tab_closed":
+            # A browser says that it goes away.
+            client.frame((1001).to_bytes(2), opcode=8)
             client.writer.close()
         case "reset":
             client.writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
@@ -82,7 +94,9 @@ async def test_a_stored_turn_goes_on_however_its_client_leaves_and_is_whole_for_
         AsyncExitStack() as stack,
     ):
         here, there = processes[0], processes[-1]
-        for number, (begin, way) in enumerate(product(BEGINNINGS, WAYS), 1):
+        # Over HTTP a closed tab is a connection that ends.
+        cases = [(begin, way) for begin, way in product(BEGINNINGS, WAYS) if begin in SOCKETS or way != "tab_closed"]
+        for number, (begin, way) in enumerate(cases, 1):
             chat, open_before = await new_chat(here.client), await held(here.client, "connections")
             relay = await stack.enter_async_context(relayed(here.server))
             client = await stack.enter_async_context(raw(relay.port if way == "half_open" else here.server.port))

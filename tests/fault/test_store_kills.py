@@ -1,10 +1,12 @@
-"""A process that keeps turns is killed at any point: nothing that it acknowledged is lost, and nothing is doubled."""
+"""A process that keeps turns is killed at any point, or loses its power: nothing that it acknowledged is lost, and
+nothing is doubled.
+"""
 
 import asyncio
 import sqlite3
 import sys
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import msgspec
@@ -16,16 +18,19 @@ from parlance.core.events import TextGrew, TurnEnded
 from parlance.core.ids import ChatId, TurnId, new_chat_id
 from parlance.core.stores import Page
 from parlance.core.stores.chats import NewChat
-from parlance.core.stores.turns import RequestKey, TurnRecord
+from parlance.core.stores.request_keys import RequestKey
+from parlance.core.stores.turns import TurnRecord
 from parlance.store.addresses import read_address
 from parlance.store.database import Database, open_database
 from parlance.store.tables.turns import turns
 from tests.contract.stores.turn_world import HOME, Keepers, a_new_turn, opened_keepers
+from tests.fault.power_loss import can_be_shown, lose_unsynced
 from tests.fault.store_nursery import Order
 from tests.fault.store_script import answer_to, said_in
 from tests.probes.databases import sqlite_with_tables
 
 KILLS, MANY_KILLS = 10, 300
+LOSSES, MANY_LOSSES = 4, 100
 PATIENCE = 30.0
 SENT_AGAIN = 3
 """Of each child's messages, under their old keys."""
@@ -80,21 +85,46 @@ async def life_and_death(process: asyncio.subprocess.Process, order: Order) -> l
 
 @pytest.mark.requirement("stores:turns:kills")
 async def test_no_kill_loses_or_doubles_what_was_acknowledged_on_sqlite(tmp_path: Path, long_run: bool) -> None:
-    database = await sqlite_with_tables(tmp_path)
+    await check_sqlite(tmp_path, [Order(address_in(tmp_path), seed) for seed in seeds(long_run)])
+
+
+@pytest.mark.requirement("stores:turns:power")
+async def test_no_loss_of_power_loses_or_doubles_what_was_acknowledged_on_sqlite(
+    tmp_path: Path, long_run: bool
+) -> None:
+    """Nor does it damage the file, whatever of it had reached the disk."""
+    if not can_be_shown(tmp_path):
+        pytest.skip("the SQLite of this Python can't be reached")
+    losses = range(1, 1 + (MANY_LOSSES if long_run else LOSSES))
+    orders = [Order(address_in(tmp_path), seed, powerless=True) for seed in losses]
+    told = await check_sqlite(tmp_path, orders)
+    assert told > len(orders)
+    print(f"{len(orders)} losses of power, {told} messages acknowledged before")
+
+
+def address_in(folder: Path) -> str:
+    return f"sqlite:///{folder / 'parlance.db'}"
+
+
+async def check_sqlite(folder: Path, orders: Sequence[Order]) -> int:
+    """How many messages were acknowledged."""
+    database, count = await sqlite_with_tables(folder), 0
     async with opened_keepers(database):
         pass
     await database.close()
-    address = f"sqlite:///{tmp_path / 'parlance.db'}"
     async with nursery() as process:
-        for seed in seeds(long_run):
-            told = await life_and_death(process, Order(address, seed))
-            database = open_database(tmp_path / "parlance.db")
+        for order in orders:
+            told = await life_and_death(process, order)
+            count += len(told)
+            if order.powerless:
+                lose_unsynced(folder / "parlance.db")
+            database = open_database(folder / "parlance.db")
             async with opened_keepers(database) as keepers:
                 await survives(keepers, database, told)
             await database.close()
-    with sqlite3.connect(tmp_path / "parlance.db") as file:
-        assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    file.close()
+            with closing(sqlite3.connect(folder / "parlance.db")) as file:
+                assert file.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    return count
 
 
 @pytest.mark.requirement("stores:turns:kills")

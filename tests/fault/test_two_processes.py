@@ -3,6 +3,7 @@ other; when one is killed, the other one says how its turns ended, and goes on w
 """
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tests.acceptance.chat_socket import open_chat
 from tests.acceptance.planned_upstream import PlannedUpstream
 from tests.acceptance.rpc_session import join
 from tests.acceptance.scripts import PAUSED, WEATHER, calling
-from tests.fault.resuming import ALL_DOORS, Doors, Told, digest
+from tests.fault.resuming import ALL_DOORS, Doors, ServerEvent, Told, digest, events_of
 from tests.fault.several import killable, new_chat, settings_of, several
 from tests.probes.postgres import PostgresServer
 
@@ -191,13 +192,14 @@ async def test_turns_of_a_process_that_was_killed_end_once_and_the_other_one_say
             chats = [await new_chat(here.client) for _ in ALL_DOORS]
             turns = [await send(here, chat) for chat in chats]
             queued = [await send(here, chats[0]), await send(there, chats[0])]
-            calling = await send(here, await new_chat(here.client), tools=[{"type": "function", "function": WEATHER}])
+            asking = await new_chat(here.client)
+            calling = await send(here, asking, tools=[{"type": "function", "function": WEATHER}])
             following = [
                 asyncio.create_task(told_to_end(there, door, turn, ENDED_WITHIN))
                 for door, turn in zip(ALL_DOORS, turns, strict=True)
             ]
             shown = [await told_until(here, turn, 20) for turn in turns]
-            (call,) = await calls_of(there, calling)
+            called = await call_of(there, calling)
             here.server.kill()
         told = [await one for one in following]
         for turn, seen, heard in zip(turns, shown, told, strict=True):
@@ -209,7 +211,8 @@ async def test_turns_of_a_process_that_was_killed_end_once_and_the_other_one_say
             await check_ending_once(there, other, turn)
         assert (await turn_of(there, queued[0]))["status"] == "incomplete"
         assert "".join(one.text for one in await told_to_end(there, "rest", queued[1])) == "Hello there!"
-        await check_adopted(there, other, calling, call)
+        await check_adopted(there, other, calling, called["tool_call"])
+        await check_goes_on(there, other, asking, called["cursor"])
 
 
 async def told_until(doors: Doors, turn_id: str, words: int) -> list[Told]:
@@ -217,9 +220,10 @@ async def told_until(doors: Doors, turn_id: str, words: int) -> list[Told]:
         return [await anext(telling) for _ in range(words)]
 
 
-async def calls_of(doors: Doors, turn_id: str) -> list[dict[str, Any]]:
+async def call_of(doors: Doors, turn_id: str) -> dict[str, Any]:
+    """The line that tells it, with its cursor."""
     async with asyncio.timeout(DEADLINE), doors.client.stream("GET", f"/chat/{turn_id}") as response:
-        return [(await Answer(response).until("tool_call"))["tool_call"]]
+        return await Answer(response).until("tool_call")
 
 
 async def check_ending_once(there: Doors, other: Doors, turn_id: str) -> None:
@@ -232,11 +236,33 @@ async def check_ending_once(there: Doors, other: Doors, turn_id: str) -> None:
 
 async def check_adopted(there: Doors, other: Doors, turn_id: str, call: dict[str, Any]) -> None:
     """The turn that waited for its caller goes on at one of those who are left, whoever of them is told the answer."""
-    (again,) = await calls_of(other, turn_id)
-    assert again == call
+    assert (await call_of(other, turn_id))["tool_call"] == call
     results = {"results": [{"tool_call_id": call["id"], "result": "rain"}]}
     given = await other.client.post(f"/api/v1/turns/{turn_id}/tool_results", json=results)
     assert given.status_code == 200, given.text
     assert "".join(one.text for one in await told_to_end(there, "ndjson_chat", turn_id)) == "Hello there!"
     assert (await turn_of(other, turn_id))["status"] == "completed"
     problem_of(await there.client.post(f"/api/v1/turns/{turn_id}/tool_results", json=results), 409, "call_not_waiting")
+
+
+async def check_goes_on(there: Doors, other: Doors, chat: str, cursor: str) -> None:
+    """Behind a cursor of the dead one the chat's stream goes on, through what its turn said elsewhere."""
+    told: list[str] = []
+    for doors in (there, other):
+        stream = doors.client.stream("GET", f"/api/v1/chats/{chat}/events", params={"after": cursor})
+        async with asyncio.timeout(DEADLINE), stream as response:
+            assert response.status_code == 200
+            events = [event async for event in until_end(events_of(response.aiter_lines()))]
+        told.append("".join(json.loads(event.data)["content"] for event in events if not event.name))
+        assert [event.name for event in events if event.name in ("tool_result", "end")] == ["tool_result", "end"]
+        numbers = [int(event.cursor.rpartition("-")[2]) for event in events]
+        assert numbers[0] == int(cursor.rpartition("-")[2]) + 1
+        assert numbers == sorted(numbers)
+    assert told == ["Hello there!"] * 2
+
+
+async def until_end(events: AsyncIterator[ServerEvent]) -> AsyncIterator[ServerEvent]:
+    async for event in events:
+        yield event
+        if event.name == "end":
+            return

@@ -25,11 +25,13 @@ from parlance.store.tables.schema import SCHEMA
 from parlance.store.tables.whole import metadata
 
 NOBODY = 65534
-READY = b"database system is ready to accept connections"
+READY = b"database system is ready to accept"
 START_SECONDS = 30
 TEMPLATE = "with_tables"
 
 SETTINGS = {
+    # What it learns about tables while tests run would change the plans that tests look at.
+    "autovacuum": "off",
     "fsync": "off",
     "full_page_writes": "off",
     "max_connections": "100",
@@ -91,6 +93,18 @@ class PostgresServer:
         process.wait(START_SECONDS)
         self._listener.join()
 
+    def become_standby(self) -> None:
+        """From its next start on it can only be read, until it is promoted."""
+        (self._data / "standby.signal").touch()
+
+    def become_read_only(self, read_only: bool) -> None:
+        """For everybody: whoever connects, and, a moment later, those who are connected."""
+        state = "on" if read_only else "off"
+        self.sql(f"ALTER SYSTEM SET default_transaction_read_only = {state}")
+        self.sql("SELECT pg_reload_conf()")
+        while self.sql("SHOW default_transaction_read_only") != state:
+            pass
+
     @contextmanager
     def frozen(self) -> Iterator[None]:
         """Connections stay open, and nobody answers."""
@@ -116,6 +130,16 @@ class PostgresServer:
 
     def drop_database(self, name: str) -> None:
         self.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+    def back_up(self, database: str) -> Path:
+        """The file of a backup of our schema. Servers may go on meanwhile."""
+        backup = self._data / f"backup of {database}"
+        self._run("pg_dump", "--format=custom", f"--schema={SCHEMA}", f"--file={backup}", self.address(database))
+        return backup
+
+    def put_back(self, backup: Path, database: str) -> None:
+        """Nobody may use the database meanwhile."""
+        self._run("pg_restore", "--clean", "--if-exists", f"--dbname={self.address(database)}", str(backup))
 
     def remove(self) -> None:
         self.stop()

@@ -8,8 +8,13 @@ from parlance.core.messages import user_message
 from parlance.core.principal import DEFAULT_SUBTENANT, LOCAL_ADMIN, Principal
 from parlance.core.provider import Provider
 from parlance.core.requests import Request, ToolSpec
-from parlance.core.stores.chats import NewChat
-from parlance.core.stores.turns import SendPolicy
+from parlance.core.stores.assistants import Assistants
+from parlance.core.stores.bells import Bells
+from parlance.core.stores.chats import Chats, NewChat
+from parlance.core.stores.memories import Memories
+from parlance.core.stores.messages import Messages
+from parlance.core.stores.subtenants import Subtenants
+from parlance.core.stores.turns import Leases, SendPolicy, Turns
 from parlance.core.tool import Tool
 from parlance.engine.ask import Ask, ChatAsk, EngineOptions
 from parlance.engine.chat_turns import ChatOptions, ChatStores
@@ -38,14 +43,14 @@ class Shelves:
 
     def __init__(self) -> None:
         self.shelf = Shelf()
-        self.subtenants = InMemorySubtenants(self.shelf)
-        self.chats = InMemoryChats(self.shelf)
-        self.messages = InMemoryMessages(self.shelf)
-        self.memories = InMemoryMemories(self.shelf)
-        self.assistants = InMemoryAssistants(self.shelf)
-        self.turns = InMemoryTurns(self.shelf)
-        self.leases = InMemoryLeases(self.shelf)
-        self.bells = InMemoryBells(self.shelf)
+        self.subtenants: Subtenants = InMemorySubtenants(self.shelf)
+        self.chats: Chats = InMemoryChats(self.shelf)
+        self.messages: Messages = InMemoryMessages(self.shelf)
+        self.memories: Memories = InMemoryMemories(self.shelf)
+        self.assistants: Assistants = InMemoryAssistants(self.shelf)
+        self.turns: Turns = InMemoryTurns(self.shelf)
+        self.leases: Leases = InMemoryLeases(self.shelf)
+        self.bells: Bells = InMemoryBells(self.shelf)
 
     async def opened(self) -> "Shelves":
         await self.subtenants.ensure(frozenset({DEFAULT_SUBTENANT}))

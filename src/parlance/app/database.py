@@ -14,13 +14,17 @@ from parlance.net.clock import SYSTEM_CLOCK, Clock
 from parlance.store.addresses import Address, PostgresqlAddress, SqliteAddress, read_address
 from parlance.store.circuit import UNCHANGED
 from parlance.store.database import Database, open_database
+from parlance.store.listening import hears
 from parlance.store.migrating import bring_up_to_date, standing_of
-from parlance.store.own_file import FileLock, take
+from parlance.store.own_file import FileLock, look, take
 from parlance.store.refusal import DatabaseRefused
 from parlance.store.revisions import NEWEST, Standing
+from parlance.store.soundness import damage_in
 from parlance.store.sqlite import SOUND, sqlite_version
 
 FILE = "parlance.db"
+
+UNHEARD = "notifications do not come through: name the database without its pooler in database.listen_url"
 
 AWAITED = 15.0
 """Seconds that a start waits for the database, which may be starting at the same moment."""
@@ -35,6 +39,7 @@ class OpenedDatabase:
     def __init__(self, settings: Settings) -> None:
         """`ConfigError` for an address that is none."""
         self.address = find_address(settings)
+        self.listens_at = find_listening_address(settings)
         self.database = open_database(self.address, connections=settings.database.connections)
         self._settings = settings
         self._lock: FileLock | None = None
@@ -76,6 +81,19 @@ def find_address(settings: Settings) -> Address:
     return default if address == SqliteAddress(None) else address
 
 
+def find_listening_address(settings: Settings) -> PostgresqlAddress | None:
+    """Where it is another one. `ConfigError` for one that is none."""
+    if settings.database.listen_url is None:
+        return None
+    try:
+        address = read_address(settings.database.listen_url.get_secret_value())
+    except ValueError as error:
+        raise ConfigError((Problem("database.listen_url", str(error)),)) from None
+    if not isinstance(address, PostgresqlAddress):
+        raise ConfigError((Problem("database.listen_url", "must begin with postgresql://"),))
+    return address
+
+
 def open_own_database(settings: Settings) -> OpenedDatabase:
     """For this process alone where it is SQLite's. `ConfigError` where that can't be."""
     opened = OpenedDatabase(settings)
@@ -84,7 +102,9 @@ def open_own_database(settings: Settings) -> OpenedDatabase:
 
 
 async def prepare_database(settings: Settings, database: Database, clock: Clock = SYSTEM_CLOCK) -> None:
-    """Once it is there, its tables are brought up to date. `ConfigError` where it does not come, or can't be used."""
+    """Once it is there, its tables are brought up to date. `ConfigError` where it does not come, or can't be used: at
+    once where waiting is of no use.
+    """
     last = clock.monotonic() + AWAITED
     while True:
         try:
@@ -92,7 +112,7 @@ async def prepare_database(settings: Settings, database: Database, clock: Clock 
         except DatabaseRefused as error:
             raise refused(settings, error) from None
         except StorageUnavailable as error:
-            if clock.monotonic() >= last:
+            if database.lasting or clock.monotonic() >= last:
                 raise refused(settings, error) from None
         await clock.sleep(AGAIN)
 
@@ -103,20 +123,37 @@ def refused(settings: Settings, error: DatabaseRefused | StorageUnavailable) -> 
 
 
 async def report_database(settings: Settings) -> DatabaseReport:
-    """Looks, and changes nothing: not even a file is made."""
-    address = find_address(settings)
-    if isinstance(address, SqliteAddress) and not _is_there(address.file):
-        return DatabaseReport(address.shown, usable=True, text="not there yet; a start makes it", note=_note(address))
-    async with _looking(address) as database:
-        try:
+    """Looks, and changes nothing: not even a file is made. `ConfigError` for an address that is none."""
+    address, listens_at = find_address(settings), find_listening_address(settings)
+    try:
+        if isinstance(address, SqliteAddress) and address.file is not None:
+            look(address.file)
+            if not address.file.exists():
+                return _good(address, "not there yet; a start makes it")
+        async with _looking(address) as database:
             standing = await standing_of(database)
-        except StorageUnavailable as error:
-            return DatabaseReport(address.shown, usable=False, text=_without_name(error, address))
+        if isinstance(address, SqliteAddress) and address.file is not None:
+            await _check_soundness(address.file, address.shown)
+    except (DatabaseRefused, StorageUnavailable) as error:
+        return DatabaseReport(address.shown, usable=False, text=_without_name(error, address))
     text = _tell(standing, migrates=settings.database.migrate)
-    return DatabaseReport(address.shown, usable=_fits(standing, settings), text=text, note=_note(address))
+    if not _fits(standing, settings):
+        return DatabaseReport(address.shown, usable=False, text=text, note=_note(address))
+    if isinstance(address, PostgresqlAddress) and not await hears(address, listens_at):
+        return DatabaseReport(address.shown, usable=True, text=text, note=UNHEARD)
+    return _good(address, text)
 
 
-def _without_name(error: StorageUnavailable, address: Address) -> str:
+def _good(address: Address, text: str) -> DatabaseReport:
+    return DatabaseReport(address.shown, usable=True, text=text, note=_note(address))
+
+
+async def _check_soundness(file: Path, shown: str) -> None:
+    if (damage := await asyncio.to_thread(damage_in, file)) is not None:
+        raise DatabaseRefused(f"{shown} is damaged ({damage}); put back a backup.")
+
+
+def _without_name(error: DatabaseRefused | StorageUnavailable, address: Address) -> str:
     return error.message.removeprefix(address.shown).removesuffix(UNCHANGED).strip(" .")
 
 
@@ -127,10 +164,6 @@ async def _looking(address: Address) -> AsyncIterator[Database]:
         yield database
     finally:
         await asyncio.shield(database.close())
-
-
-def _is_there(file: Path | None) -> bool:
-    return file is not None and file.exists()
 
 
 def _fits(standing: Standing, settings: Settings) -> bool:

@@ -81,8 +81,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        left = cast(dict[str, object], self.scope)
-        left[SERVED], left[WRITE] = self._served, self._write_now
+        scope = cast(dict[str, object], self.scope)
+        scope[SERVED], scope[WRITE] = self._served, self._write_now
         if self._phase != "head":
             self._enter("head")
 

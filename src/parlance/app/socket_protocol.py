@@ -51,8 +51,8 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
         if not self.transport.is_closing():
-            left = cast(dict[str, object], self.scope)
-            left[INTAKE], left[SAY] = self._intake, SayAtOnce(self._may_say, self._say)
+            scope = cast(dict[str, object], self.scope)
+            scope[INTAKE], scope[SAY] = self._intake, SayAtOnce(self._may_say, self._say)
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)

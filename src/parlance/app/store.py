@@ -68,7 +68,7 @@ def open_store(settings: Settings) -> Store:
     """`ConfigError` for an address that is none. Nothing is touched yet."""
     opened = OpenedDatabase(settings)
     database = opened.database
-    keeping = TurnStores(database, opened.address)
+    keeping = TurnStores(database, opened.address, opened.listens_at)
     return Store(
         settings=settings,
         opened=opened,

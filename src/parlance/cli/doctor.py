@@ -9,7 +9,7 @@ import click
 from parlance.app.database import DatabaseReport, report_database
 from parlance.app.not_yet import settings_without_effect
 from parlance.app.probe import HostReport, Probe, probe_hosts
-from parlance.cli.options import load_settings, read_assignments
+from parlance.cli.options import load_settings, read_assignments, run
 from parlance.config.describe import describe
 from parlance.config.load import Loaded
 from parlance.config.settings import Settings
@@ -33,7 +33,7 @@ def doctor(config: Path | None, assignments: tuple[str, ...], show_all: bool, of
         click.echo(f"warning: {path} is set, and has no effect in this version")
     if offline:
         return
-    probe, database = asyncio.run(_look(loaded.settings))
+    probe, database = run(_look(loaded.settings))
     _print_database(database)
     _print_hosts(probe.hosts)
     click.echo(f"Default: {probe.default.provider or 'none'}, since {probe.default.text}.")

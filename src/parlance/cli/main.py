@@ -31,11 +31,13 @@ class _Commands(click.Group):
             return None
         name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
         # Nearly all that loading makes stays: looking through it for garbage, again and again, is a sixth of a start.
+        collects = gc.isenabled()
         gc.disable()
         try:
             command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), name)
         finally:
-            gc.enable()
+            if collects:
+                gc.enable()
         return command
 
 

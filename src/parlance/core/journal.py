@@ -63,7 +63,7 @@ class Follower(Protocol):
 
     def listen(self, listener: Callable[[int, Sequence[Event]], bool]) -> None:
         """Give one piece of growth that comes while a read waits to `listener`, at once, with its number. What it
-        takes (True) is not read; it must not raise. Everything else is read.
+        takes (True) is not read; what it raises is raised by the read. Everything else is read.
         """
         ...
 
@@ -170,8 +170,16 @@ class KeptJournal(Protocol):
         """What was kept of a log, to be read and followed. Nothing that is appended to it is kept again."""
         ...
 
-    def tell_state(self, turn: TurnId, state: State) -> None:
-        """Keep it with what is kept next. Never blocks, and is lost where that can't be."""
+    def tell_state(self, turn: TurnId, epoch: Epoch, state: State) -> None:
+        """Keep it with what is kept next. Never blocks, and is lost where that can't be; so it is where the turn bears
+        another epoch by now.
+        """
+        ...
+
+    def when_lost(self, turn: TurnId, act: Callable[[], object]) -> None:
+        """Call it once somebody else has ended this turn, whose log is open here, or goes on with it: what is appended
+        from then on is neither told nor kept.
+        """
         ...
 
     async def close(self) -> None:

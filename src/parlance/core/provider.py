@@ -102,7 +102,9 @@ class Provider(Protocol):
 
 
 Listener = Callable[[TextDelta], bool]
-"""Takes a piece of text in the moment it comes, or declines it; it has changed nothing then. Never raises."""
+"""Takes a piece of text in the moment it comes, or declines it: then nothing was changed, and it comes in a batch.
+It runs where the connection reads, in nobody's context: it must not log. What it raises fails the answer.
+"""
 
 
 @runtime_checkable
@@ -121,7 +123,7 @@ def open_stream(provider: Provider, request: Request, listener: Listener) -> Asy
     return provider.stream_to(request, listener) if isinstance(provider, Immediate) else provider.stream(request)
 
 
-def declined(_: TextDelta) -> bool:
+def nobody(_: TextDelta) -> bool:
     """In place of a listener."""
     return False
 

@@ -61,7 +61,7 @@ async def accepted(serving: Serving, scope: Scope, receive: Receive, send: Send)
 
 def close_code(error: ParlanceError) -> int:
     """The code of a socket that is closed since this happened before it was anybody's."""
-    return TRY_AGAIN_LATER if isinstance(error, LimitReached) else POLICY_VIOLATION
+    return TRY_AGAIN_LATER if error.retryable else POLICY_VIOLATION
 
 
 class OnlySockets:

@@ -144,11 +144,7 @@ async def _tell_lines(
         await heartbeat.say(lines.terminator(after, turn.ending))
 
     def hear(number: int, events: Sequence[Event]) -> bool:
-        try:
-            return heartbeat.say_now(lines.encode(number, events))
-        except Exception:
-            # It is met again where it is read, in a task that may fail.
-            return False
+        return heartbeat.say_now(lines.encode(number, events))
 
     try:
         follower.listen(hear)

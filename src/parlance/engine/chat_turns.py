@@ -1,17 +1,15 @@
 """Turns of stored chats: how they are accepted, when they begin and on which history, and how they are found again."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import Struct
 
-from parlance.core.errors import AssistantNotFound, CallNotWaiting, StorageUnavailable, TurnInterrupted
+from parlance.core.errors import AssistantNotFound, StorageUnavailable, TurnInterrupted
 from parlance.core.events import TurnEnded, TurnStarted
 from parlance.core.ids import ChatId, Epoch, OwnerId, TurnId, new_epoch, new_turn_id
 from parlance.core.journal import KeptJournal
@@ -20,27 +18,28 @@ from parlance.core.principal import Principal
 from parlance.core.provider import Target
 from parlance.core.stores import Page, Reach
 from parlance.core.stores.assistants import Assistant, Assistants
-from parlance.core.stores.bells import Bells, Unsubscribe
+from parlance.core.stores.bells import Bells
 from parlance.core.stores.chats import Chat, Chats
 from parlance.core.stores.memories import Memories
-from parlance.core.stores.turns import Accepted, KeptEvents, NewTurn, RequestKey, SendPolicy, TurnRecord, Turns, Word
+from parlance.core.stores.request_keys import RequestKey
+from parlance.core.stores.turns import Accepted, KeptEvents, NewTurn, SendPolicy, TurnRecord, Turns, Word
 from parlance.core.tool import Tool, Toolbox
 from parlance.engine.adoption import finish_calls, past_of, take_up
 from parlance.engine.ask import Ask, ChatAsk, decode_asked, encode_asked
-from parlance.engine.kept import KeptTurn, facts_of
+from parlance.engine.doubts import Doubt, Doubts
+from parlance.engine.kept import facts_of
 from parlance.engine.prepare.memories import MOST_MEMORIES, memories_block
-from parlance.engine.remote import RemoteTurn
 from parlance.engine.selection import select_tools
 from parlance.engine.turn_state import Beginning, EngineParts, Turn
 from parlance.engine.view import TurnView
-
-log = logging.getLogger(__name__)
+from parlance.engine.views import Views
+from parlance.engine.words import Here, Words
 
 LOOK = 0.5
 """Seconds between looks whether a turn that another process runs has ended."""
 
-MOST_EARLY = 1_000
-"""Turns that do not run here yet, and for which words are kept."""
+REFUSED = 0.9
+"""Seconds after which a caller is told that the database is away, at the latest."""
 
 PATIENCE = 30.0
 """Seconds that a turn which was accepted waits for the database, to read what it answers."""
@@ -74,8 +73,12 @@ class Opened(Struct, frozen=True):
     """A turn that was accepted just now, and the chat's earlier ones that have not ended."""
 
     turn: Turn
+    asked: ChatAsk
     started: TurnStarted
     accepted: Accepted
+
+
+Begin = Callable[[Opened], Awaitable[Turn]]
 
 
 class ChatTurns:
@@ -83,49 +86,43 @@ class ChatTurns:
         self._stores = stores
         self._toolbox = toolbox
         self._parts = parts
-        self._views: WeakValueDictionary[TurnId, KeptTurn | RemoteTurn] = WeakValueDictionary()
-        self._obeying: asyncio.Task[None] | None = None
-        self._again = False
-        self._early: dict[TurnId, list[Word]] = {}
-        self._unattend: Unsubscribe | None = None
+        self._views = Views(stores.turns, stores.bells, stores.journal)
+        self._words = Words(stores.bells, stores.owner)
+        self._doubts = Doubts(stores.turns)
+        self._begin: Begin
+
+    def attend(self, here: Here, begin: Begin) -> None:
+        """From now on do what other processes ask of the turns that run here. `begin` is for turns whose acceptance
+        was told to nobody.
+        """
+        self._begin = begin
+        self._words.attend(here)
 
     async def open(self, ask: Ask, asked: ChatAsk, target: Target) -> "Opened | TurnId":
         """A turn that was accepted, or the id of the one that this request began before.
 
-        What returns is kept. Raises what `Turns.accept` raises; then nothing was.
+        What returns is kept. Raises what `Turns.accept` raises; then nothing was, or it begins by itself once it is
+        found.
         """
-        turn_id, epoch = new_turn_id(), new_epoch()
-        model = ask.request.model or target.model
-        started = TurnStarted(turn_id, model, ask.input)
-        accepted = await self._stores.turns.accept(
-            NewTurn(
-                id=turn_id,
-                epoch=epoch,
-                owner=self._stores.owner,
-                chat=asked.id,
-                reach=ask.principal.reach,
-                principal=ask.principal,
-                door=ask.door,
-                request_id=ask.request_id,
-                model=model,
-                provider=target.provider.name,
-                started=started,
-                policy=asked.policy or self._stores.options.policy,
-                queue=self._stores.options.queue,
-                new_chat=asked.new,
-                key=_request_key(ask, asked),
-                enabled_functions=asked.enabled_functions,
-                enabled_mcp_tools=asked.enabled_mcp_tools,
-                asked=encode_asked(ask.request, asked),
-            )
-        )
+        loop = asyncio.get_running_loop()
+        until, new = loop.time() + REFUSED, self._new_turn(ask, asked, target)
+        try:
+            accepted = await self._stores.turns.accept(new)
+        except StorageUnavailable as error:
+            if not error.maybe_kept:
+                raise
+            doubt = Doubt(new.id, partial(self._begin_found, ask, asked, target, new))
+            if await self._doubts.settle(doubt, until - loop.time()):
+                return new.id
+            raise
         if accepted.repeated:
+            await self._doubts.hurry(accepted.turn.id, until - loop.time())
             return accepted.turn.id
-        return Opened(self._open(ask, target, accepted, started, epoch), started, accepted)
+        return self._open(ask, asked, target, new, accepted)
 
-    def moment(self, opened: Opened, asked: ChatAsk, ahead: Sequence[TurnView]) -> Callable[[], Awaitable[Beginning]]:
+    def moment(self, opened: Opened, ahead: Sequence[TurnView]) -> Callable[[], Awaitable[Beginning]]:
         """When those ahead have ended, with the chat's history as it is by then."""
-        here, elsewhere = list(ahead), len(opened.accepted.ahead) > len(ahead)
+        here, elsewhere, asked = list(ahead), len(opened.accepted.ahead) > len(ahead), opened.asked
 
         async def begin() -> Beginning:
             for turn in here:
@@ -133,8 +130,8 @@ class ChatTurns:
             if elsewhere:
                 await self._until_ended_before(opened.accepted.turn, asked)
             accepted = opened.accepted
-            if accepted.ahead:
-                self._stores.journal.tell_state(opened.turn.id, "running")
+            if accepted.turn.state == "queued":
+                self._stores.journal.tell_state(accepted.turn.id, accepted.turn.epoch, "running")
             return await patiently(partial(self._beginning, opened.turn, accepted.turn, accepted.chat, asked))
 
         return begin
@@ -175,7 +172,7 @@ class ChatTurns:
         request, asked = decode_asked(await self._stores.turns.asked(record.id))
         facts = msgspec.structs.replace(facts_of(record), started=time.monotonic())
         turn = Turn(facts, target, told, msgspec.structs.replace(request, model=target.model), {}, self._parts)
-        turn.state_told = self._stores.journal.tell_state
+        self._watch(turn, record.epoch)
         turn.resume = partial(finish_calls, turn, past, take_up(turn, past))
         turn.moment = partial(patiently, partial(self._begin_again, turn, record, asked, kept))
         return turn
@@ -186,12 +183,12 @@ class ChatTurns:
         turn.request = msgspec.structs.replace(turn.request, messages=(given,) if given is not None else ())
         return await self._beginning(turn, record, chat, asked)
 
-    def make_room(self, opened: Opened, asked: ChatAsk, ahead: Sequence[TurnView]) -> None:
+    def make_room(self, opened: Opened, ahead: Sequence[TurnView]) -> None:
         """Whoever says something new does not answer what they were asked, and may want no other answer either."""
         for turn in ahead:
             if turn.waiting:
                 turn.stop("superseded")
-            elif self._interrupts(asked):
+            elif self._interrupts(opened.asked):
                 turn.stop("cancelled")
 
     def _interrupts(self, asked: ChatAsk) -> bool:
@@ -200,54 +197,7 @@ class ChatTurns:
     async def find(self, turn_id: TurnId, principal: Principal) -> TurnView:
         """A turn that does not run here. `TurnNotFound`."""
         record = await self._stores.turns.find(turn_id, principal.reach)
-        known = self._views.get(turn_id)
-        if known is not None:
-            await known.catch_up()
-            return known
-        kept = await self._stores.turns.events(turn_id)
-        told = self._stores.journal.restore(kept)
-        view: KeptTurn | RemoteTurn = (
-            KeptTurn(record, told) if told.ended else RemoteTurn(record, told, self._stores.turns, self._stores.bells)
-        )
-        # Many may come back at once: they share one log, and one look into the stores for what is new in it.
-        return self._views.setdefault(turn_id, view)
-
-    def attend(self, here: Callable[[TurnId], Turn | None]) -> None:
-        """From now on do what other processes ask of the turns that run here."""
-
-        def rung() -> None:
-            if self._obeying is None or self._obeying.done():
-                self._obeying = asyncio.create_task(self._obey(here), name="words for this process")
-            else:
-                self._again = True
-
-        self._unattend = self._stores.bells.attend(self._stores.owner, rung)
-
-    async def _obey(self, here: Callable[[TurnId], Turn | None]) -> None:
-        self._again = True
-        while self._again:
-            self._again = False
-            try:
-                words = await self._stores.bells.words_for(self._stores.owner)
-            except StorageUnavailable:
-                return
-            for word in words:
-                turn = here(word.turn)
-                if turn is not None:
-                    await _obey_word(turn, word)
-                else:
-                    self._keep_early(word)
-
-    def _keep_early(self, word: Word) -> None:
-        """For a turn that is being accepted or taken over at this moment: what is said to it must not be lost."""
-        self._early.setdefault(word.turn, []).append(word)
-        if len(self._early) > MOST_EARLY:
-            del self._early[next(iter(self._early))]
-
-    async def obey_early(self, turn: Turn) -> None:
-        """What was said to a turn before it ran here."""
-        for word in self._early.pop(turn.id, ()):
-            await _obey_word(turn, word)
+        return await self._views.open(record)
 
     async def open_in(self, chat: ChatId | None, reach: Reach) -> list[TurnId]:
         """The turns of a chat, or of a whole subtenant, that have not ended, wherever they run. `ChatNotFound`."""
@@ -259,20 +209,63 @@ class ChatTurns:
     def forget(self, turn: TurnId) -> None:
         self._stores.journal.drop(turn)
 
+    async def obey_early(self, turn: Turn) -> None:
+        """What was said to a turn before it ran here."""
+        await self._words.obey_early(turn)
+
+    async def stop_looking(self) -> None:
+        """From now on no turn begins by itself."""
+        await self._doubts.close()
+
     async def close(self) -> None:
-        if self._unattend is not None:
-            self._unattend()
-        if self._obeying is not None:
-            await asyncio.wait((self._obeying,))
+        await self._doubts.close()
+        await self._words.close()
         await self._stores.journal.close()
 
-    def _open(self, ask: Ask, target: Target, accepted: Accepted, started: TurnStarted, epoch: Epoch) -> Turn:
+    def _new_turn(self, ask: Ask, asked: ChatAsk, target: Target) -> NewTurn:
+        turn_id, model = new_turn_id(), ask.request.model or target.model
+        return NewTurn(
+            id=turn_id,
+            epoch=new_epoch(),
+            owner=self._stores.owner,
+            chat=asked.id,
+            reach=ask.principal.reach,
+            principal=ask.principal,
+            door=ask.door,
+            request_id=ask.request_id,
+            model=model,
+            provider=target.provider.name,
+            started=TurnStarted(turn_id, model, ask.input),
+            policy=asked.policy or self._stores.options.policy,
+            queue=self._stores.options.queue,
+            new_chat=asked.new,
+            key=_request_key(ask, asked),
+            enabled_functions=asked.enabled_functions,
+            enabled_mcp_tools=asked.enabled_mcp_tools,
+            asked=encode_asked(ask.request, asked),
+        )
+
+    def _open(self, ask: Ask, asked: ChatAsk, target: Target, new: NewTurn, accepted: Accepted) -> Opened:
         facts = msgspec.structs.replace(facts_of(accepted.turn), started=time.monotonic())
         request = msgspec.structs.replace(ask.request, model=target.model)
-        log = self._stores.journal.open(facts.turn, epoch, (started,))
+        log = self._stores.journal.open(new.id, new.epoch, (new.started,))
         turn = Turn(facts, target, log, request, {}, self._parts)
-        turn.state_told = self._stores.journal.tell_state
-        return turn
+        self._watch(turn, new.epoch)
+        return Opened(turn, asked, new.started, accepted)
+
+    def _watch(self, turn: Turn, epoch: Epoch) -> None:
+        """Keep its state, and let go of it where it is another process's by now."""
+        turn.state_told = partial(self._stores.journal.tell_state, turn.id, epoch)
+        self._stores.journal.when_lost(turn.id, turn.lose)
+
+    async def _begin_found(self, ask: Ask, asked: ChatAsk, target: Target, new: NewTurn, record: TurnRecord) -> None:
+        """What was accepted is answered, though nobody was told that it was. Somebody may have ended it before."""
+        if record.epoch != new.epoch or record.ended_at is not None:
+            return
+        chat = await self._stores.chats.find(record.chat, None)
+        unended = await self._stores.turns.list(record.chat, Page(limit=1_000), None, open_only=True)
+        ahead = tuple(turn for turn in unended if turn.position < record.position)
+        await self._begin(self._open(ask, asked, target, new, Accepted(record, chat, ahead)))
 
     async def _beginning(self, turn: Turn, record: TurnRecord, chat: Chat, asked: ChatAsk) -> Beginning:
         assistant = await self._assistant(chat)
@@ -307,16 +300,6 @@ async def patiently(read: Callable[[], Awaitable[Beginning]]) -> Beginning:
             if time.monotonic() >= last:
                 raise
         await asyncio.sleep(LOOK)
-
-
-async def _obey_word(turn: Turn, word: Word) -> None:
-    if word.stop is not None:
-        turn.stop(word.stop)
-        return
-    try:
-        await turn.answer(word.answers)
-    except CallNotWaiting as error:
-        log.info("Answers from another process came too late: %s", error.message)
 
 
 def _request_key(ask: Ask, asked: ChatAsk) -> RequestKey | None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from functools import partial
 
 import msgspec
 
@@ -50,7 +51,7 @@ class Engine:
         self._running_of_key: Counter[KeyId] = Counter()
         self._chats = ChatTurns(chats, toolbox, parts) if chats is not None else None
         if self._chats is not None:
-            self._chats.attend(self._turns.get)
+            self._chats.attend(self._turns.get, partial(self._begin_stored, self._chats))
         self._kept: dict[TurnId, asyncio.TimerHandle] = {}
         self._kept_size = 0
         self._known = KnownRequests()
@@ -118,6 +119,8 @@ class Engine:
         Returns when all have ended, or when one has resisted for `RESISTANCE` seconds: a tool may swallow its cancel.
         """
         self.closing = True
+        if self._chats is not None:
+            await self._chats.stop_looking()
         for turn_id in list(self._running):
             self._turns[turn_id].park()
         await self._wait_for_all(grace)
@@ -140,6 +143,10 @@ class Engine:
         """Go on with a stored turn that waits for its caller, and whose process is gone: it is this one's now."""
         if self._chats is None:
             return
+        if (before := self._turns.get(record.id)) is not None:
+            # It was another process's meanwhile: what it had come to here is of no account.
+            before.lose()
+            await before.finished(RESISTANCE)
         try:
             target = await self._models.resolve(record.model, record.principal, door=record.door)
         except ParlanceError as error:
@@ -176,18 +183,21 @@ class Engine:
         if self._chats is None:
             raise ChatNotFound("This server keeps no chats.")
         opened = await self._chats.open(ask, asked, target)
-        if not isinstance(opened, Opened):
-            return await self.find(opened, ask.principal)
+        if isinstance(opened, Opened):
+            return await self._begin_stored(self._chats, opened)
+        return await self.find(opened, ask.principal)
+
+    async def _begin_stored(self, chats: ChatTurns, opened: Opened) -> Turn:
         turn = opened.turn
         self._turns[turn.id] = turn
         self._requests.setdefault(turn.facts.request_id, set()).add(turn.id)
         ahead = [self._turns[before.id] for before in opened.accepted.ahead if before.id in self._turns]
-        turn.moment = self._chats.moment(opened, asked, ahead)
+        turn.moment = chats.moment(opened, ahead)
         # Nothing is awaited up to here: what was accepted runs.
         turn.show(opened.started)
         self._run(turn)
-        self._chats.make_room(opened, asked, ahead)
-        await self._chats.obey_early(turn)
+        chats.make_room(opened, ahead)
+        await chats.obey_early(turn)
         return turn
 
     def _run(self, turn: Turn) -> None:
@@ -245,6 +255,9 @@ class Engine:
             del self._running_of_key[key]
         turn.release()
         self._keep(turn)
+        if turn.lost:
+            # What the stores tell of it is true, and not what was told here.
+            self._forget(turn.id)
 
     def _keep(self, turn: Turn) -> None:
         """For replay, until its time is over or newer ended turns need its memory."""

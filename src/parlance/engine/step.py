@@ -52,5 +52,6 @@ def _hear(turn: Turn, assembler: Assembler, delta: TextDelta) -> bool:
     grown = None if turn.stopped else assembler.grow(delta)
     if grown is None:
         return False
+    # Not by `tell`: those who watch the turn are not shown growth.
     turn.log.append((grown,))
     return True

@@ -77,7 +77,8 @@ class Turn:
         self.moment: Moment | None = None
         self.resume: Callable[[], Awaitable[list[Message]]] | None = None
         self.parked = False
-        self.state_told: Callable[[TurnId, State], None] | None = None
+        self.lost = False
+        self.state_told: Callable[[State], None] | None = None
         self.begun = False
         self.stopping: StopReason | None = None
         self.pending = PendingCalls(self._pending_changed)
@@ -174,6 +175,11 @@ class Turn:
         self.log.dismiss()
         return True
 
+    def lose(self) -> None:
+        """Let go of a stored turn that is another process's by now, which took this one for dead."""
+        self.lost = True
+        self.stop("interrupted")
+
     async def answer(self, answers: Sequence[Answer]) -> None:
         """Results of the caller's own tools.
 
@@ -210,4 +216,4 @@ class Turn:
         waits = len(self.pending) > 0
         self.attendance.wait(waits)
         if self.state_told is not None and not (self.stopped or self._ending):
-            self.state_told(self.id, "waiting" if waits else "running")
+            self.state_told("waiting" if waits else "running")

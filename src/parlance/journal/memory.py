@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
-from typing import TypeVar
+from typing import NoReturn, TypeVar
 
 from parlance.core.errors import CursorExpired, SlowFollower
-from parlance.core.events import Event, TextGrew, TurnEnded
+from parlance.core.events import GROWTH, Event, TextGrew, TurnEnded
 from parlance.core.ids import Epoch, TurnId, new_epoch
 from parlance.core.journal import Batch, Cursor, Readership
 from parlance.journal.sizes import EVENT_SIZE, carried, characters
@@ -18,6 +18,12 @@ MAX_BEHIND = 256
 """Events that may be appended while a follower is busy with the last ones it took."""
 
 MAX_BEHIND_CHARACTERS = 1 << 20
+"""The same, counted in characters of growth."""
+
+AT_ONCE = 1_024
+"""Events that a follower takes at once, at most: what it makes of them is held in memory until its reader takes it."""
+
+CHARACTERS_AT_ONCE = 1 << 16
 """The same, counted in characters of growth."""
 
 
@@ -193,6 +199,7 @@ class MemoryFollower:
         self._position = after
         self._waiting: asyncio.Future[None] | None = None
         self._listener: Callable[[int, Sequence[Event]], bool] | None = None
+        self._failure: Exception | None = None
         self._behind = 0
         self._behind_characters = 0
         self._cut = False
@@ -222,6 +229,8 @@ class MemoryFollower:
                 await self._waiting
             finally:
                 self._waiting = None
+        if self._failure is not None:
+            self._fail(self._failure)
         if self._cut:
             raise SlowFollower(
                 f"Too much of turn {log.turn} was said while this connection took nothing. "
@@ -230,25 +239,47 @@ class MemoryFollower:
         if self._closed:
             raise StopAsyncIteration
         first = self._position + 1
-        events = log.read(self._position)
-        self._position = log.head
+        events = _at_once(log.read(self._position))
+        self._position += len(events)
         if log.held_up_by is self:
             log.moved_on(self)
-        self._behind = self._behind_characters = 0
+        if self._behind:
+            self._caught_up(events)
         return Batch(first, events)
+
+    def _caught_up(self, events: Sequence[Event]) -> None:
+        """Of a large burst it takes a part at a time: who takes as much as is appended meanwhile is not blocked."""
+        done = self._position == self._log.head
+        self._behind = 0 if done else max(0, self._behind - len(events))
+        self._behind_characters = 0 if done else max(0, self._behind_characters - characters(events))
 
     def listen(self, listener: Callable[[int, Sequence[Event]], bool]) -> None:
         self._listener = listener
+
+    def _fail(self, failure: Exception) -> NoReturn:
+        self._failure = self._listener = None
+        try:
+            raise failure
+        finally:
+            # With its traceback it would hold this frame, and itself by that.
+            del failure
 
     def _heard(self, events: Sequence[Event]) -> bool:
         """A task that has to be woken for each word costs more than all else that is done with it here."""
         head = self._log.head
         if len(events) != 1 or type(events[0]) is not TextGrew or self._position + 1 != head or self._closed:
             return False
-        if self._listener is None or not self._listener(head, events):
+        if self._listener is None:
             return False
-        self._position = head
-        return True
+        try:
+            heard = self._listener(head, events)
+        except Exception as error:
+            # It is this reader's own, and nobody else's who is told.
+            self._failure = error
+            return False
+        if heard:
+            self._position = head
+        return heard
 
     def told(self, events: Sequence[Event]) -> None:
         """The log has grown. Called by the log alone."""
@@ -256,13 +287,13 @@ class MemoryFollower:
             if not self._waiting.done() and not self._heard(events):
                 self._waiting.set_result(None)
             return
-        # Checked before adding: one burst, however large, is not yet a blocked reader.
+        # Checked before adding, and no more is added than the bound: one burst, however large, is no blocked reader.
         if self._behind > MAX_BEHIND or self._behind_characters > MAX_BEHIND_CHARACTERS:
             self._cut = True
             self._log.cut(self)
             return
-        self._behind += len(events)
-        self._behind_characters += characters(events)
+        self._behind += min(len(events), MAX_BEHIND)
+        self._behind_characters += min(characters(events), MAX_BEHIND_CHARACTERS)
 
     def close(self) -> None:
         self._closed = True
@@ -270,3 +301,15 @@ class MemoryFollower:
         self._log.forget(self)
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
+
+
+def _at_once(events: Sequence[Event]) -> Sequence[Event]:
+    """As many of the first of them as are taken at once."""
+    if len(events) == 1:
+        return events
+    size = 0
+    for count, event in enumerate(events[:AT_ONCE], 1):
+        size += len(event.text) if isinstance(event, GROWTH) else 0
+        if size >= CHARACTERS_AT_ONCE:
+            return events[:count]
+    return events[:AT_ONCE]

@@ -3,12 +3,12 @@
 import asyncio
 import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Literal
 
 from msgspec import Struct
 
-from parlance.core.errors import NotStored, StorageUnavailable, TurnNotFound
+from parlance.core.errors import NotStored, StorageUnavailable, TurnInterrupted, TurnNotFound
 from parlance.core.events import Event, TurnEnded
 from parlance.core.ids import Epoch, TurnId
 from parlance.core.stores.turns import Ending, KeptEvents, Piece, State, TurnRecord, Turns
@@ -20,6 +20,10 @@ log = logging.getLogger(__name__)
 
 WINDOW = 8 << 20
 """Some 50,000 words: an answer may be taken up from its first word, however much of it has been said."""
+
+
+_Owned = tuple[TurnId, Epoch]
+"""A turn as one owner has it."""
 
 
 class Keeping(Struct, frozen=True):
@@ -63,8 +67,13 @@ class StoredJournal:
         restored.restore(kept.events, kept.lost, kept.epochs)
         return restored
 
-    def tell_state(self, turn: TurnId, state: State) -> None:
-        self._keeper.tell_state(turn, state)
+    def tell_state(self, turn: TurnId, epoch: Epoch, state: State) -> None:
+        self._keeper.tell_state(turn, epoch, state)
+
+    def when_lost(self, turn: TurnId, act: Callable[[], object]) -> None:
+        log = self._memory.find(turn)
+        if isinstance(log, StoredLog):
+            log.when_lost = act
 
     async def close(self) -> None:
         await self._keeper.close()
@@ -82,6 +91,8 @@ class StoredLog(MemoryLog):
         self._changed = False
         self._ending = False
         self._on_its_way: asyncio.Future[None] | None = None
+        self._lost = False
+        self.when_lost: Callable[[], object] = _nothing
 
     def begin(self, events: Sequence[Event]) -> None:
         """Events that were kept when the turn was accepted."""
@@ -98,6 +109,8 @@ class StoredLog(MemoryLog):
             return
         if self._ending:
             raise RuntimeError(f"Turn {self.turn} has ended: {type(events[0]).__name__} comes too late.")
+        if self._lost:
+            return
         if not self._strict:
             super().append(events)
         self._unkept += events
@@ -109,7 +122,7 @@ class StoredLog(MemoryLog):
         self._ending = True
         if self._on_its_way is not None:
             await asyncio.wait((self._on_its_way,))
-        told = await self._keeper.end(self._encode_ending(ended))
+        told = await self._keeper.end(self._encode_ending(ended), self.when_lost)
         untold = self._unkept if self._strict else []
         super().append((*untold, told))
         self._unkept = []
@@ -137,6 +150,13 @@ class StoredLog(MemoryLog):
             self._changed = True
             self._keeper.changed(self)
 
+    def passed_over(self) -> None:
+        """Somebody else has ended it, or goes on with it."""
+        self._lost = True
+        self._unkept = []
+        self._arrived()
+        self.when_lost()
+
     def _arrived(self) -> None:
         if self._on_its_way is not None:
             self._on_its_way.set_result(None)
@@ -157,7 +177,7 @@ class _Keeper:
         self.keeping = keeping
         self._turns = turns
         self._logs: list[StoredLog] = []
-        self._states: dict[TurnId, State] = {}
+        self._states: dict[_Owned, State] = {}
         self._late: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -168,18 +188,23 @@ class _Keeper:
         self._logs.append(changed)
         self._begin()
 
-    def tell_state(self, turn: TurnId, state: State) -> None:
-        self._states[turn] = state
+    def tell_state(self, turn: TurnId, epoch: Epoch, state: State) -> None:
+        self._states[turn, epoch] = state
         self._begin()
 
-    async def end(self, ending: Ending) -> TurnEnded:
-        """The ending as it is kept, or one that says that it could not be."""
-        self._states.pop(ending.piece.turn, None)
+    async def end(self, ending: Ending, lost: Callable[[], object]) -> TurnEnded:
+        """The ending as it is kept, or one that says that it could not be. `lost` is called where it was not this
+        owner's to end any more.
+        """
+        self._states.pop((ending.piece.turn, ending.piece.epoch), None)
         loop = asyncio.get_running_loop()
         until = loop.time() + self.keeping.patience
         while True:
             try:
-                return _ending_of(await self._turns.end(ending), ending.ended)
+                kept = await self._turns.end(ending)
+                if kept.epoch != ending.piece.epoch:
+                    lost()
+                return _ending_of(kept, ending.ended)
             except TurnNotFound:
                 # Its chat was deleted meanwhile: who still listens is told how it ended.
                 return ending.ended
@@ -217,10 +242,9 @@ class _Keeper:
         states, self._states = self._states, {}
         self._logs = []
         try:
-            if taken:
-                await self._turns.keep([piece for _, piece in taken])
-            for turn, state in states.items():
-                await self._turns.state(turn, "waiting" if state == "waiting" else "running")
+            lost = await self._turns.keep([piece for _, piece in taken]) if taken else frozenset()
+            for (turn, epoch), state in states.items():
+                await self._turns.state(turn, epoch, "waiting" if state == "waiting" else "running")
         except StorageUnavailable as error:
             self._miss(taken, states)
             await self._wait(error)
@@ -231,11 +255,14 @@ class _Keeper:
             await asyncio.sleep(self.keeping.again)
             return False
         for changed, piece in taken:
-            changed.kept(piece)
+            if piece.turn in lost:
+                changed.passed_over()
+            else:
+                changed.kept(piece)
         self._away = False
         return True
 
-    def _miss(self, taken: "Sequence[tuple[StoredLog, Piece]]", states: Mapping[TurnId, State]) -> None:
+    def _miss(self, taken: "Sequence[tuple[StoredLog, Piece]]", states: Mapping[_Owned, State]) -> None:
         """All of it is tried again, but for states that have changed since."""
         for changed, _ in taken:
             changed.missed()
@@ -279,10 +306,16 @@ class _Keeper:
             return
 
 
+def _nothing() -> None:
+    """What most of those do who hear that they lost a turn."""
+
+
 def _ending_of(kept: TurnRecord, told: TurnEnded) -> TurnEnded:
     """Somebody else may have ended it, since they took this process for dead."""
     match kept.state:
         case "queued" | "running" | "waiting":
-            return told
+            # Nothing of what was told since is in the chat, and the turn has another end to come.
+            fault = TurnInterrupted("Another server went on with this turn, as this one was taken for dead.").fault()
+            return TurnEnded("incomplete", None, told.usage, fault)
         case status:
             return told if status == told.status else TurnEnded(status, kept.finish, kept.usage, kept.fault)

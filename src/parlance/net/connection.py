@@ -67,16 +67,22 @@ class HttpAnswer:
             self._reader = reader
         return reader
 
-    def listen(self, listener: Callable[[bytes], bool] | None) -> None:
+    def listen(self, listener: Callable[[bytes], bool]) -> None:
         self._listener = listener
 
     def give_up(self, error: Exception) -> None:
         self._parts.clear()
         self._error = error
         self._tell()
-        self.close()
+        self._leave()
 
     def close(self) -> None:
+        self._leave()
+        if self._error is not None:
+            # Another one: with its traceback the first would hold whoever read it, and hold itself by that.
+            self._error = BrokenOff()
+
+    def _leave(self) -> None:
         self._listener = None
         connection, self._connection = self._connection, None
         if connection is not None:

@@ -51,7 +51,7 @@ class _Unpacked:
             pass
         return b""
 
-    def listen(self, listener: Callable[[bytes], bool] | None) -> None:
+    def listen(self, listener: Callable[[bytes], bool]) -> None:
         """It is never offered anything: what comes is packed."""
 
     def give_up(self, error: Exception) -> None:

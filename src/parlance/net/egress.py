@@ -81,7 +81,7 @@ class Egress:
         tls = self._context(way) if url.scheme == "https" or way.ca_file else None
         ask = Ask(method, url, headers, body, way.connect, None if way.trusted else self._check)
         if way.proxy is not None:
-            answer = await self._through_proxies().send(ask, tls, way.proxy)
+            answer = await self.prepare_proxied().send(ask, tls, way.proxy)
         else:
             self._client = self._client or HttpClient()
             answer = await self._client.send(ask, tls if url.scheme == "https" else None)
@@ -91,8 +91,8 @@ class Egress:
             answer.close()
             raise
 
-    def _through_proxies(self) -> "ProxiedClient":
-        # What it is made of takes as long to load as all else here together, and hardly anybody has a proxy.
+    def prepare_proxied(self) -> "ProxiedClient":
+        """Load what goes through proxies, which takes a while; so do it before anything streams."""
         from parlance.net.proxied import ProxiedClient
 
         self._proxied = self._proxied or ProxiedClient()

@@ -74,7 +74,7 @@ class _Proxied:
                 return rest
             raise broken from error
 
-    def listen(self, listener: Callable[[bytes], bool] | None) -> None:
+    def listen(self, listener: Callable[[bytes], bool]) -> None:
         """It is never offered anything."""
 
     def give_up(self, error: Exception) -> None:

@@ -49,9 +49,9 @@ class Answer(Protocol):
         """
         ...
 
-    def listen(self, listener: Callable[[bytes], bool] | None) -> None:
-        """While a read waits, what comes may be offered to `listener`, which must not raise; what it takes is not read
-        again.
+    def listen(self, listener: Callable[[bytes], bool]) -> None:
+        """While a read waits, what comes may be offered to `listener`; what it takes is not read again. It runs in
+        nobody's context, and must not raise.
         """
         ...
 

@@ -9,7 +9,7 @@ import msgspec
 from parlance.core.deltas import Began, Delta, Finished, Noted, TextDelta
 from parlance.core.errors import HostFailed, HostTimeout, TruncatedAnswer, UpstreamError
 from parlance.core.parts import Family
-from parlance.core.provider import Listener, Speaker, declined
+from parlance.core.provider import Listener, Speaker, nobody
 from parlance.net.framing import Frame, FrameReader
 from parlance.net.wire import Answer
 from parlance.providers.watchdog import Watchdog
@@ -48,8 +48,8 @@ class Exchange:
         self._host = host
         self._now: Callable[[], float] = asyncio.get_running_loop().time
         self._error: UpstreamError | None = None
-        self._listener: Listener = declined
-        self._declined: list[Delta] | None = None
+        self._listener: Listener = nobody
+        self._decoded: list[Delta] | Exception | None = None
         self._shown = False
         self._ended = False
 
@@ -81,7 +81,10 @@ class Exchange:
                     self._take_note(deltas)
                 return deltas
         if self._error is not None:
-            return self._end_silent(self._error)
+            rest = self._end_silent()
+            if rest is None:
+                raise self._error
+            return rest
         await self._drain()
         return []
 
@@ -89,31 +92,38 @@ class Exchange:
         """Hang up, unless the body has ended and its connection is free for the next request."""
         self._watchdog.stop()
         self._answer.close()
-        self._listener = declined
+        # What holds the answer's last frames would keep all of it from being freed, until the collector comes.
+        self._listener = nobody
+        self._error = self._decoded = None
 
     def _hear(self, data: bytes) -> bool:
-        """Called by the connection, which must not be told of errors that are not its own."""
+        """Whether nobody need be woken for what came. The connection calls it, and is not to know of errors in it."""
         if self._ended or self._error is not None:
             return False
         try:
             deltas = self._decode(self._reader.feed(data))
-            if len(deltas) == 1 and type(grown := deltas[0]) is TextDelta and self._shown and self._error is None:
-                heard = self._listener(grown)
+            if len(deltas) == 1 and type(delta := deltas[0]) is TextDelta and self._shown and self._error is None:
+                heard = self._listener(delta)
             else:
                 heard = not deltas and self._error is None
         except Exception as error:
-            self._answer.give_up(error)
-            return True
+            self._decoded = error
+            return False
         if heard:
             self._watchdog.since = self._now()
         else:
-            self._declined = deltas
+            self._decoded = deltas
         return heard
 
     def _take(self, data: bytes) -> list[Delta]:
-        """What was heard and declined is decoded already."""
-        deltas, self._declined = self._declined, None
-        return self._decode(self._reader.feed(data)) if deltas is None else deltas
+        """What was heard and not taken is decoded already, or could not be."""
+        decoded, self._decoded = self._decoded, None
+        try:
+            if isinstance(decoded, Exception):
+                raise decoded
+            return self._decode(self._reader.feed(data)) if decoded is None else decoded
+        finally:
+            decoded = None
 
     def _decode(self, frames: list[Frame]) -> list[Delta]:
         """An error that the stream tells is kept until what came before it has been shown."""
@@ -137,15 +147,17 @@ class Exchange:
             self._error = error
             return deltas
 
-    def _end_silent(self, error: UpstreamError) -> list[Delta]:
-        """The host was given up. An answer whose finish had arrived is whole all the same; anything else raises."""
-        if self._ended or not isinstance(error, HostTimeout):
-            raise error
+    def _end_silent(self) -> list[Delta] | None:
+        """The host was given up: the rest of an answer whose finish had arrived, so that it is whole all the same; None
+        of any other.
+        """
+        if self._ended or not isinstance(self._error, HostTimeout):
+            return None
         self._ended = True
         try:
             deltas = self._speaker.close()
         except UpstreamError:
-            raise error from None
+            return None
         self._error = None
         return deltas
 

@@ -18,7 +18,7 @@ from parlance.core.provider import (
     Language,
     Listener,
     Windowed,
-    declined,
+    nobody,
 )
 from parlance.core.requests import Request
 from parlance.net.egress import MAX_ANSWER, MAX_ERROR, Egress, Way, read_answer
@@ -69,6 +69,8 @@ class Host:
         self._egress = egress
         self._address = Address(spec)
         self._way = Way(host=spec.name, connect=spec.deadlines.connect, proxy=spec.proxy, ca_file=spec.ca_file)
+        if spec.proxy is not None:
+            egress.prepare_proxied()
         self._headers = headers_of(spec, key)
         self._log = logging.getLogger(f"parlance.providers.{spec.name}")
         self._models = ModelList(self._ask_models)
@@ -83,7 +85,7 @@ class Host:
         return self._language.family
 
     def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
-        return self.stream_to(request, declined)
+        return self.stream_to(request, nobody)
 
     async def stream_to(self, request: Request, listener: Listener) -> AsyncGenerator[Sequence[Delta], None]:
         spec, begun = self._spec, asyncio.get_running_loop().time()

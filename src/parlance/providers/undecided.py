@@ -13,7 +13,7 @@ from yarl import URL
 from parlance.core.deltas import Delta
 from parlance.core.errors import UpstreamError
 from parlance.core.parts import Family
-from parlance.core.provider import HostAnswer, Listener, Provider, Sized, declined, open_stream
+from parlance.core.provider import HostAnswer, Listener, Provider, Sized, nobody, open_stream
 from parlance.core.requests import Request
 from parlance.net.egress import Egress, Way
 
@@ -46,7 +46,7 @@ class Undecided:
         return (self._decided or self._usual).family
 
     def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
-        return self.stream_to(request, declined)
+        return self.stream_to(request, nobody)
 
     async def stream_to(self, request: Request, listener: Listener) -> AsyncGenerator[Sequence[Delta], None]:
         async with aclosing(open_stream(await self._decide(), request, listener)) as batches:

@@ -20,7 +20,7 @@ from parlance.core.deltas import (
 )
 from parlance.core.errors import HostFailed, UpstreamError, fault_of
 from parlance.core.estimate import estimate_tokens, message_tokens, usage_of_cut
-from parlance.core.provider import Listener, declined
+from parlance.core.provider import Listener, nobody
 from parlance.core.requests import Request
 from parlance.core.trace import request_id, turn_id
 from parlance.core.usage import Finish, Usage
@@ -60,7 +60,7 @@ class Watch:
         number: int,
         clock: Callable[[], float],
         opening: Opening = _NOTHING,
-        listener: Listener = declined,
+        listener: Listener = nobody,
     ) -> None:
         self.shown = False
         self.finish: Finish | None = None
@@ -86,11 +86,11 @@ class Watch:
     def lasted(self) -> float:
         return self._clock() - self._begun
 
-    def hear(self, grown: TextDelta) -> bool:
+    def hear(self, delta: TextDelta) -> bool:
         """A piece of text that may be passed on in the moment it comes; False where it has to be taken as a batch."""
-        if not self.shown or not self._listener(grown):
+        if not self.shown or not self._listener(delta):
             return False
-        self._characters += len(grown.text)
+        self._characters += len(delta.text)
         return True
 
     def take(self, batch: Sequence[Delta], *, may_restart: bool = False) -> Sequence[Delta]:

@@ -15,7 +15,7 @@ from parlance.core.attempts import AttemptObserver, Prices
 from parlance.core.deltas import Delta, Noted, Restarted
 from parlance.core.errors import HostRejected, HostTimeout, TruncatedAnswer, UpstreamError
 from parlance.core.parts import Family
-from parlance.core.provider import Listener, declined, open_stream
+from parlance.core.provider import Listener, nobody, open_stream
 from parlance.core.requests import Request
 from parlance.routing.attempt import Opening, Watch
 from parlance.routing.candidates import Candidate, Candidates, Conduct, may_go_elsewhere
@@ -63,7 +63,7 @@ class Route:
         return self._candidates[0].provider.family
 
     def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
-        return self.stream_to(request, declined)
+        return self.stream_to(request, nobody)
 
     async def stream_to(self, request: Request, listener: Listener) -> AsyncGenerator[Sequence[Delta], None]:
         now = self._parts.conduct.health.now

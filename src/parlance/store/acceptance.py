@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from parlance.core.errors import ChatBusy, ChatQueueFull, IdempotencyKeyReused, TurnNotFound
+from parlance.core.ids import Epoch
 from parlance.core.stores.turns import NewTurn, State, TurnRecord
 from parlance.store.checks import check_fields, check_uuid, storable
 
@@ -13,6 +14,11 @@ _OPEN: Final = frozenset({"queued", "running", "waiting"})
 
 def is_open(state: State) -> bool:
     return state in _OPEN
+
+
+def belongs(turn: TurnRecord, epoch: Epoch) -> bool:
+    """Whether it is still for the owner whose epoch this is to go on with: nobody has ended it, or taken it over."""
+    return turn.epoch == epoch and is_open(turn.state)
 
 
 def check_turn(new: NewTurn) -> None:

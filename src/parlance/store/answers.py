@@ -9,17 +9,19 @@ from typing import Final
 from msgspec import Struct
 from sqlalchemy import and_, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parlance.core.errors import StorageUnavailable
 from parlance.core.ids import uuid7
 from parlance.core.stores.answers import Claim, KeptAnswer
-from parlance.core.stores.turns import RequestKey
+from parlance.core.stores.request_keys import RequestKey
 from parlance.net.clock import SYSTEM_CLOCK, Clock
-from parlance.store.checks import storable
-from parlance.store.claims import GIVEN_UP, check_claimed, check_fingerprint
+from parlance.store.answer_rows import GIVEN, KEEP, SAME, Values, answer_values, names_of
+from parlance.store.claims import GIVEN_UP, check_fingerprint, in_flight
 from parlance.store.database import Database
 from parlance.store.tables.answers import answers
 from parlance.store.tables.schema import database_seconds
+from parlance.store.tables.subtenants import subtenants
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +59,15 @@ class SqlAnswers:
         """How many outcomes wait for the database."""
         return len(self._late)
 
+    async def find(self, key: RequestKey) -> KeptAnswer | None:
+        async with self._database.reading() as connection:
+            row = (await connection.execute(_FIND, names_of(key))).first()
+        if row is None:
+            return None
+        fingerprint, _, _, *answer = row
+        check_fingerprint(key, fingerprint)
+        return _read(*answer)
+
     async def claim(self, key: RequestKey) -> KeptAnswer | Claim:
         claim = Claim(key, str(uuid7()))
         try:
@@ -68,7 +79,7 @@ class SqlAnswers:
                 # Nobody will carry it out: the same request must not wait until the claim has run out.
                 self._settle_later(_Outcome(claim))
             raise
-        return check_claimed(key, None)
+        raise in_flight(key)
 
     async def keep(self, claim: Claim, answer: KeptAnswer) -> None:
         await self._settle(_Outcome(claim, answer))
@@ -96,14 +107,16 @@ class SqlAnswers:
         key = claim.key
         try:
             async with self._database.writing() as connection:
-                row = (await connection.execute(_FIND, _names(key))).first()
+                row = (await connection.execute(_FIND, names_of(key))).first()
                 if row is None:
                     await connection.execute(_TAKE, {**_mine(claim), "of_fingerprint": key.fingerprint})
                     return claim
-                fingerprint, before, given_up, status, body = row
+                fingerprint, before, given_up, *answer = row
                 check_fingerprint(key, fingerprint)
-                if status is not None or not given_up:
-                    return check_claimed(key, None if status is None else KeptAnswer(status, body))
+                if (kept := _read(*answer)) is not None:
+                    return kept
+                if not given_up:
+                    raise in_flight(key)
                 taken = await connection.execute(_TAKE_OVER, {**_mine(claim), "before": before})
                 return claim if taken.rowcount else None
         except IntegrityError:
@@ -138,39 +151,49 @@ class SqlAnswers:
             return
         async with self._database.writing() as connection:
             for outcome in outcomes:
-                match outcome.answer:
-                    case None:
-                        await connection.execute(_RELEASE, _mine(outcome.claim))
-                    case KeptAnswer(status=status, body=body):
-                        await connection.execute(_KEEP, {**_mine(outcome.claim), "of_status": status, "of_body": body})
+                answer, mine = outcome.answer, _mine(outcome.claim)
+                if answer is not None and await _may_be_kept(connection, answer):
+                    await connection.execute(_KEEP, {**mine, **answer_values(answer)})
+                else:
+                    await connection.execute(_RELEASE, mine)
 
 
-def _names(key: RequestKey) -> dict[str, object]:
-    """What must be unique of it, as a database can hold it."""
-    return {f"of_{name}": storable(getattr(key, name)) for name in _NAME}
+async def _may_be_kept(connection: AsyncConnection, answer: KeptAnswer) -> bool:
+    """Whether the subtenant that it tells of is there, and stays until the end of the transaction."""
+    if answer.subtenant is None:
+        return True
+    return (await connection.execute(_STAYS, {"of_subtenant": answer.subtenant})).first() is not None
 
 
-def _mine(claim: Claim) -> dict[str, object]:
-    return {**_names(claim.key), "of_claim": claim.id}
+def _mine(claim: Claim) -> Values:
+    return {**names_of(claim.key), "of_claim": claim.id}
 
 
-_NAME: Final = ("home", "key_id", "operation", "key")
-_GIVEN: Final = {name: bindparam(f"of_{name}", type_=answers.c[name].type) for name in (*_NAME, "fingerprint", "claim")}
-_SAME: Final = and_(*(answers.c[name] == _GIVEN[name] for name in _NAME))
-_OWN: Final = and_(_SAME, answers.c.claim == _GIVEN["claim"])
+def _read(status: int | None, body: bytes, subtenant: str | None) -> KeptAnswer | None:
+    return None if status is None else KeptAnswer(status, body, subtenant)
+
+
+_CLAIMED: Final = answers.c.claim == GIVEN["claim"]
+_OWN: Final = and_(SAME, _CLAIMED)
+_STAYS: Final = (
+    select(subtenants.c.seq)
+    .where(subtenants.c.id == bindparam("of_subtenant", type_=subtenants.c.id.type))
+    .with_for_update(read=True, key_share=True)
+)
 _FIND: Final = select(
     answers.c.fingerprint,
     answers.c.claim,
     answers.c.claimed_at < database_seconds() - GIVEN_UP,
     answers.c.status,
     answers.c.body,
-).where(_SAME)
-_TAKE: Final = insert(answers).values(**_GIVEN, claimed_at=database_seconds())
+    answers.c.subtenant_id,
+).where(SAME)
+_TAKE: Final = insert(answers).values(GIVEN)
 _TAKE_OVER: Final = (
     update(answers)
     # An answer that was kept after all changes no claim.
-    .where(_SAME, answers.c.claim == bindparam("before", type_=answers.c.claim.type), answers.c.status.is_(None))
-    .values(claim=_GIVEN["claim"], claimed_at=database_seconds())
+    .where(SAME, answers.c.claim == bindparam("before", type_=answers.c.claim.type), answers.c.status.is_(None))
+    .values(claim=GIVEN["claim"], claimed_at=database_seconds())
 )
-_KEEP: Final = update(answers).where(_OWN).values(status=bindparam("of_status"), body=bindparam("of_body"))
+_KEEP: Final = KEEP.where(_CLAIMED)
 _RELEASE: Final = delete(answers).where(_OWN)

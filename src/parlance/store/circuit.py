@@ -14,6 +14,7 @@ PAUSE = 0.25
 RETRY_AFTER = 1.0
 
 UNCHANGED = "Nothing was changed."
+UNKNOWN = "What was to be kept may have been kept, or not."
 
 log = logging.getLogger(__name__)
 
@@ -33,27 +34,39 @@ class Circuit:
         """Why the database can't be used, as it was seen last; None while it can."""
         return None if self._outage is None else f"{self._shown} {self._outage.text}."
 
-    def check(self) -> None:
-        """`StorageUnavailable` while it is down and it is not time to try it again."""
-        if self._outage is not None and (self._trying or self._clock.monotonic() < self._again_at):
-            raise self.refusal(self._outage)
+    @property
+    def lasting(self) -> bool:
+        """Whether waiting for it is of no use."""
+        return self._outage is not None and self._outage.lasting
+
+    def check(self, *, writes: bool = True) -> None:
+        """`StorageUnavailable` while it is down, for who writes or also for who reads, and it is not time to try it
+        again.
+        """
+        if (outage := self._standing(writes)) and (self._trying or self._clock.monotonic() < self._again_at):
+            raise self.refusal(outage)
 
     @contextmanager
-    def use(self) -> Iterator[None]:
+    def use(self, *, writes: bool = True) -> Iterator[None]:
         """Around each use, behind `check`: while the database is down, the one within is the one who tries it."""
-        self.check()
-        mine = self._trying = self._outage is not None
+        self.check(writes=writes)
+        mine = self._standing(writes) is not None
+        self._trying = self._trying or mine
         try:
             yield
         finally:
             if mine:
                 self._trying = False
 
-    def heal(self) -> None:
+    def heal(self, *, writes: bool = True) -> None:
         """The database has answered."""
-        if self._outage is not None:
+        if self._standing(writes) is not None:
             log.info("%s is there again", self._shown)
-        self._outage = None
+            self._outage = None
+
+    def _standing(self, writes: bool) -> Outage | None:
+        """What keeps these away; what can't be written may be read."""
+        return None if self._outage is None or (self._outage.writing and not writes) else self._outage
 
     def blow(self, outage: Outage, *, kept: bool | None = False) -> StorageUnavailable:
         """It has not, for this reason; the error to raise. `kept` None: what was written may have been kept."""
@@ -65,6 +78,6 @@ class Circuit:
         return self.refusal(outage, kept=kept)
 
     def refusal(self, outage: Outage, *, kept: bool | None = False) -> StorageUnavailable:
-        rest = UNCHANGED if kept is False else "What was to be kept may have been kept, or not."
+        rest = UNCHANGED if kept is False else UNKNOWN
         shown = f"{self._shown} {outage.text}. {rest}"
         return StorageUnavailable(shown, retry_after=RETRY_AFTER, maybe_kept=kept is None)

@@ -1,21 +1,17 @@
 """What an idempotency key that is held already means for whoever sends a request under it."""
 
 from parlance.core.errors import IdempotencyKeyReused, RequestInFlight
-from parlance.core.stores.answers import KeptAnswer
-from parlance.core.stores.turns import RequestKey
+from parlance.core.stores.request_keys import RequestKey
 
 GIVEN_UP = 60.0
 """Seconds after which whoever carries a request out is taken for dead."""
 
 
-def check_claimed(key: RequestKey, answer: KeptAnswer | None) -> KeptAnswer:
-    """`RequestInFlight` without an answer."""
-    if answer is None:
-        raise RequestInFlight(
-            f"The request with the idempotency key {key.key[:80]!r} is being carried out. Ask again in a moment.",
-            retry_after=1,
-        )
-    return answer
+def in_flight(key: RequestKey) -> RequestInFlight:
+    return RequestInFlight(
+        f"The request with the idempotency key {key.key[:80]!r} is being carried out. Ask again in a moment.",
+        retry_after=1,
+    )
 
 
 def check_fingerprint(key: RequestKey, fingerprint: bytes) -> None:

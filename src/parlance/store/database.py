@@ -5,7 +5,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import assert_never
 
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from parlance.store import postgresql, sqlite
@@ -24,9 +23,10 @@ class Database:
     Each is given `within` seconds; what is known to take longer must say so.
     """
 
-    def __init__(self, kind: Kind, shown: str, reading: Lane, writing: Lane, engines: Sequence[AsyncEngine]) -> None:
-        self.kind: Kind = kind
-        self.shown = shown
+    def __init__(self, address: Address, reading: Lane, writing: Lane, engines: Sequence[AsyncEngine]) -> None:
+        self.kind: Kind = "sqlite" if isinstance(address, SqliteAddress) else "postgresql"
+        self.shown = address.shown
+        self._pooled = isinstance(address, PostgresqlAddress) and address.pooled
         self._reading = reading
         self._writing = writing
         self._engines = engines
@@ -35,6 +35,11 @@ class Database:
     def outage(self) -> str | None:
         """Why the database can't be written or read, as whoever tried last has seen it. Asks nobody."""
         return self._writing.outage or self._reading.outage
+
+    @property
+    def lasting(self) -> bool:
+        """Whether that lasts until somebody has done something about it."""
+        return self._writing.lasting or self._reading.lasting
 
     def reading(self, *, within: float = PATIENCE) -> AbstractAsyncContextManager[AsyncConnection]:
         """A transaction that sees one state of the database, and can't change it."""
@@ -54,8 +59,9 @@ class Database:
     @asynccontextmanager
     async def _transaction(self, lane: Lane, within: float) -> AsyncIterator[AsyncConnection]:
         async with lane.transaction(within) as connection:
-            if within > PATIENCE and self.kind == "postgresql":
-                await connection.execute(text(f"SET LOCAL statement_timeout = {int(within * 1000)}"))
+            if self.kind == "postgresql" and (self._pooled or within > PATIENCE):
+                statement = int(within * 1000) if within > PATIENCE else postgresql.STATEMENT
+                await postgresql.limit(connection, statement)
             yield connection
 
 
@@ -83,11 +89,11 @@ def _open_sqlite(address: SqliteAddress, file: Path) -> Database:
     reading = Lane(readers, Circuit(address.shown), sqlite.READERS, writes=False)
     writing = Lane(writer, Circuit(address.shown), 1, writes=True)
     # The last connection that is closed checkpoints: that must be the one that always does.
-    return Database("sqlite", address.shown, reading, writing, (readers, writer))
+    return Database(address, reading, writing, (readers, writer))
 
 
 def _open_postgresql(address: PostgresqlAddress, connections: int) -> Database:
     engine, circuit = postgresql.open_engine(address, connections), Circuit(address.shown)
     reading = Lane(postgresql.reading(engine), circuit, max(1, connections // 2), writes=False)
     writing = Lane(engine, circuit, max(1, connections // 2), writes=True)
-    return Database("postgresql", address.shown, reading, writing, (engine,))
+    return Database(address, reading, writing, (engine,))

@@ -10,12 +10,22 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 class Outage(Struct, frozen=True):
     """Why the database can't be used now, in words that go behind its name. `down`: nobody else need try it.
-    `writing`: for writing only; in a transaction that only reads, it is a mistake of the one who wrote.
+    `writing`: for writing only; in a transaction that only reads, it is a mistake of the one who wrote. `lasting`:
+    until somebody has done something about it, so that waiting for it is of no use.
     """
 
     text: str
     down: bool
     writing: bool = False
+    lasting: bool = False
+
+
+class Unusable(Exception):
+    """A connection could not be made, and it is known why."""
+
+    def __init__(self, outage: Outage) -> None:
+        super().__init__(outage.text)
+        self.outage = outage
 
 
 class FileGone(Exception):
@@ -40,21 +50,31 @@ class _Primary(IntEnum):
 
 
 SQLITE: dict[int, Outage] = {
-    _Primary.PERM: Outage("may not be opened; give this process leave to read and write it", True),
+    _Primary.PERM: Outage("may not be opened; give this process leave to read and write it", True, lasting=True),
     _Primary.BUSY: Outage("is locked by another program; end what holds it", True),
     _Primary.LOCKED: Outage("is locked; try again", False),
     _Primary.NOMEM: Outage("has no memory left", True),
     _Primary.READONLY: Outage(
-        "may not be written; give this process leave to write the file and its folder", True, writing=True
+        "may not be written; give this process leave to write the file, those beside it, and its folder",
+        True,
+        writing=True,
+        lasting=True,
     ),
     _Primary.INTERRUPT: Outage("was interrupted; try again", False),
     _Primary.IOERR: Outage("can't be read or written: its disk fails, or its file is gone", True),
-    _Primary.CORRUPT: Outage("is damaged; put back a backup", True),
+    _Primary.CORRUPT: Outage("is damaged; put back a backup", True, lasting=True),
     _Primary.FULL: Outage("has no room left on its disk; make room", True),
     _Primary.CANTOPEN: Outage("can't be opened; look whether its folder is there and may be written", True),
     _Primary.PROTOCOL: Outage("is locked by another program; end what holds it", True),
-    _Primary.NOTADB: Outage("is no database file; move it away", True),
+    _Primary.NOTADB: Outage("is no database file; move it away", True, lasting=True),
 }
+
+MIXED = Outage(
+    "lies behind a pooler that gives each transaction another connection; write prepared_statement_cache_size=0 behind "
+    "its address",
+    True,
+    lasting=True,
+)
 
 # PostgreSQL's error codes (appendix A of its manual): whole codes, then classes.
 POSTGRESQL: dict[str, Outage] = {
@@ -65,8 +85,11 @@ POSTGRESQL: dict[str, Outage] = {
     # A statement that was prepared before a newer version changed the tables; prepared anew it works.
     "0A000": Outage("changed its tables at this moment; try again", False),
     "25006": Outage("is read-only now; name the server that may be written", True, writing=True),
+    # Prepared on one of the server's connections, and used on another one.
+    "26000": MIXED,
+    "42P05": MIXED,
     "3D000": Outage("is not there; create it", True),
-    "42501": Outage("refuses its user; grant it what it needs", True),
+    "42501": Outage("refuses its user something that it needs; `parlance doctor` says what to grant it", True),
     "53300": Outage("has no connection left; raise its max_connections, or set database.connections lower", True),
 }
 POSTGRESQL_CLASSES: dict[str, Outage] = {
@@ -90,6 +113,8 @@ def outage_in(error: BaseException) -> Outage | None:
     match error:
         case IntegrityError():
             return None
+        case Unusable():
+            return error.outage
         case FileGone():
             return GONE
         case DBAPIError():

@@ -11,17 +11,25 @@ from parlance.core.ids import TurnId
 from parlance.core.messages import Message
 from parlance.core.stores.chats import Chat
 from parlance.core.stores.messages import StoredMessage
-from parlance.core.stores.turns import Ending, NewTurn, Piece, RequestKey, TurnRecord
+from parlance.core.stores.request_keys import RequestKey
+from parlance.core.stores.turns import Ending, NewTurn, Piece, TurnRecord
 from parlance.store.known import name_of
 from parlance.store.message_rows import encode_message
-from parlance.store.pieces import behind, last_of
+from parlance.store.pieces import behind, last_of, renumbered
 from parlance.store.prepared import Values, execute_all, inserting, updating
 from parlance.store.tables.chats import chats
 from parlance.store.tables.messages import messages
 from parlance.store.tables.pieces import pieces
 from parlance.store.tables.request_keys import request_keys
 from parlance.store.tables.turns import turns
-from parlance.store.turn_rows import PROGRESS, encode_piece, encode_progress, encode_turn
+from parlance.store.turn_rows import (
+    NUMBERING,
+    PROGRESS,
+    encode_numbering,
+    encode_piece,
+    encode_progress,
+    encode_turn,
+)
 
 
 class Gains:
@@ -33,6 +41,7 @@ class Gains:
         self._begun: dict[TurnId, TurnRecord] = {}
         self._asked: dict[TurnId, bytes] = {}
         self._changed: dict[TurnId, TurnRecord] = {}
+        self._renumbered: set[TurnId] = set()
         self._messages: list[Values] = []
         self._pieces: list[Values] = []
         self._keys: list[Values] = []
@@ -67,14 +76,16 @@ class Gains:
 
     def end(self, turn: TurnRecord, ending: Ending) -> TurnRecord:
         """The turn with its end. It bears the ending's epoch from now on."""
-        turn, ended = self.keep(turn, ending.piece), ending.ended
+        ended = ending.ended
+        if turn.epoch != ending.piece.epoch:
+            self._renumbered.add(turn.id)
+        turn = self.keep(renumbered(turn, ending.piece.epoch), ending.piece)
         for message in ending.messages:
             self._add_message(turn, message)
         self.rung.add(turn.chat)
         return self.change(
             structs.replace(
                 turn,
-                epoch=ending.piece.epoch,
                 state=ended.status,
                 ended_at=datetime.now(UTC),
                 finish=ended.finish,
@@ -85,7 +96,11 @@ class Gains:
 
     async def write(self, connection: AsyncConnection) -> None:
         """Behind a statement that reads, in the same transaction."""
-        progress: list[Values] = [{"of": turn.id, **encode_progress(turn)} for turn in self._changed.values()]
+        changed = self._changed.values()
+        progress: list[Values] = [{"of": turn.id, **encode_progress(turn)} for turn in changed]
+        numbering: list[Values] = [
+            {"of": turn.id, **encode_numbering(turn)} for turn in changed if turn.id in self._renumbered
+        ]
         batches = (
             (_CHATS, self._chats),
             (_TURNS, [encode_turn(turn, self._asked[turn.id]) for turn in self._begun.values()]),
@@ -93,6 +108,7 @@ class Gains:
             (_MESSAGES, self._messages),
             (_PIECES, self._pieces),
             (_PROGRESS, progress),
+            (_NUMBERING, numbering),
         )
         await execute_all(connection, batches)
 
@@ -127,3 +143,4 @@ _KEYS: Final = inserting(request_keys, _columns(request_keys))
 _MESSAGES: Final = inserting(messages, _columns(messages))
 _PIECES: Final = inserting(pieces, _columns(pieces))
 _PROGRESS: Final = updating(turns, PROGRESS)
+_NUMBERING: Final = updating(turns, NUMBERING)

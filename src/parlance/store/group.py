@@ -10,11 +10,11 @@ from msgspec import Struct, structs
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parlance.core.errors import AlreadyExists, AssistantNotFound, ParlanceError
-from parlance.core.ids import TurnId
+from parlance.core.ids import Epoch, TurnId
 from parlance.core.stores import Reach
 from parlance.core.stores.chats import Chat, NewChat
 from parlance.core.stores.turns import Accepted, Ending, NewTurn, Piece, TurnRecord
-from parlance.store.acceptance import begun_turn, check_policy, check_repeated, is_open, turn_not_found
+from parlance.store.acceptance import begun_turn, belongs, check_policy, check_repeated, turn_not_found
 from parlance.store.chats import chat_not_found
 from parlance.store.closing import interrupted_ending
 from parlance.store.gains import Gains
@@ -28,18 +28,22 @@ class Pieces(Struct, frozen=True):
 
 class Change(Struct, frozen=True):
     turn: TurnId
+    epoch: Epoch
     state: Literal["running", "waiting"]
 
 
 class Disowned(Struct, frozen=True):
-    """A turn that may have been accepted, and nobody was told so: nobody will ever run it."""
+    """A turn that may have been accepted, and whose asker has left: nobody will ever run it. `missed_since`: when it
+    was not there for the first time.
+    """
 
     new: NewTurn
+    missed_since: float | None = None
 
 
 Ask = NewTurn | Pieces | Ending | Change | Disowned
-Told = Accepted | TurnRecord | None
-"""What comes of an ask: a turn's acceptance, its end, or nothing to tell."""
+Told = Accepted | TurnRecord | frozenset[TurnId] | None
+"""What comes of an ask: a turn's acceptance, its end, the turns that were passed over, or nothing to tell."""
 
 
 async def write_group(
@@ -87,11 +91,11 @@ def _decide(ask: Ask, known: Known, gains: Gains) -> Told | Exception:
             case Ending():
                 return _end(ask, known, gains)
             case Pieces(pieces=pieces):
-                _keep(pieces, known, gains)
-            case Change(turn=turn, state=state):
-                _change(turn, state, known, gains)
+                return _keep(pieces, known, gains)
+            case Change():
+                _change(ask, known, gains)
             case Disowned(new=new):
-                _disown(new, known, gains)
+                return _disown(new, known, gains)
             case _:
                 assert_never(ask)
     except (ParlanceError, RuntimeError) as error:
@@ -134,29 +138,34 @@ def _made(chat: NewChat, reach: Reach, known: Known) -> KnownChat:
     return KnownChat(Chat(**structs.asdict(chat), created_at=now, updated_at=now), 0)
 
 
-def _keep(pieces: Sequence[Piece], known: Known, gains: Gains) -> None:
+def _keep(pieces: Sequence[Piece], known: Known, gains: Gains) -> frozenset[TurnId]:
+    passed_over: set[TurnId] = set()
     for piece in pieces:
         turn = known.turns.get(piece.turn)
-        if turn is not None and is_open(turn.state) and turn.epoch == piece.epoch:
+        if turn is not None and belongs(turn, piece.epoch):
             known.turns[turn.id] = gains.keep(turn, piece)
+        else:
+            passed_over.add(piece.turn)
+    return frozenset(passed_over)
 
 
 def _end(ending: Ending, known: Known, gains: Gains) -> TurnRecord:
     turn = known.turns.get(ending.piece.turn)
     if turn is None:
         raise turn_not_found(ending.piece.turn)
-    if is_open(turn.state) and turn.epoch == ending.piece.epoch:
+    if belongs(turn, ending.piece.epoch):
         turn = known.turns[turn.id] = gains.end(turn, ending)
     return turn
 
 
-def _change(id: TurnId, state: Literal["running", "waiting"], known: Known, gains: Gains) -> None:
-    turn = known.turns.get(id)
-    if turn is not None and is_open(turn.state):
-        known.turns[id] = gains.change(structs.replace(turn, state=state))
+def _change(change: Change, known: Known, gains: Gains) -> None:
+    turn = known.turns.get(change.turn)
+    if turn is not None and belongs(turn, change.epoch):
+        known.turns[turn.id] = gains.change(structs.replace(turn, state=change.state))
 
 
-def _disown(new: NewTurn, known: Known, gains: Gains) -> None:
+def _disown(new: NewTurn, known: Known, gains: Gains) -> TurnRecord | None:
     turn = known.turns.get(new.id)
-    if turn is not None and is_open(turn.state) and turn.head == 1:
-        known.turns[turn.id] = gains.end(turn, interrupted_ending(turn, (new.started,)))
+    if turn is not None and belongs(turn, new.epoch) and turn.head == 1:
+        turn = known.turns[turn.id] = gains.end(turn, interrupted_ending(turn, (new.started,)))
+    return turn

@@ -11,14 +11,16 @@ from parlance.store.writer import Writer
 
 class TurnStores:
     """`turns`, `leases` and `bells` over a database that is open. `start` on the event loop, `close` before the
-    database is closed.
+    database is closed. `listens_at`: where what other processes do is heard of, if not at the address.
     """
 
-    def __init__(self, database: Database, address: Address) -> None:
+    def __init__(self, database: Database, address: Address, listens_at: PostgresqlAddress | None = None) -> None:
         shared = isinstance(address, PostgresqlAddress)
         self.bells = SqlBells(database, shared=shared)
         self._writer = Writer(database, self.bells)
-        self._listener = Listener(address, self.bells.subscribers) if isinstance(address, PostgresqlAddress) else None
+        self._listener = (
+            Listener(address, self.bells.subscribers, listens_at) if isinstance(address, PostgresqlAddress) else None
+        )
         self.started = False
         self.turns = SqlTurns(database, self._writer)
         self.leases = SqlLeases(database, self.bells, alone=not shared)

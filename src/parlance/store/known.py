@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parlance.core.ids import ChatId, TurnId
 from parlance.core.stores.chats import Chat
-from parlance.core.stores.turns import NewTurn, RequestKey, TurnRecord
+from parlance.core.stores.request_keys import RequestKey
+from parlance.core.stores.turns import NewTurn, TurnRecord
 from parlance.store.acceptance import is_open
 from parlance.store.checks import is_uuid, storable
 from parlance.store.rows import columns_of, read_row

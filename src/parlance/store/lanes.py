@@ -33,15 +33,19 @@ class Lane:
     def outage(self) -> str | None:
         return self._circuit.outage
 
+    @property
+    def lasting(self) -> bool:
+        return self._circuit.lasting
+
     @asynccontextmanager
     async def transaction(self, within: float) -> AsyncIterator[AsyncConnection]:
         """Commits at a clean end, and rolls back else. `StorageUnavailable` when the database can't be used, or takes
         longer than `within` seconds.
         """
-        self._circuit.check()
+        self._circuit.check(writes=self._writes)
         await self._turn()
         try:
-            with self._circuit.use():
+            with self._circuit.use(writes=self._writes):
                 async with self._watched(within) as connection:
                     yield connection
         finally:
@@ -77,7 +81,7 @@ class Lane:
             if outage is not None and (self._writes or not outage.writing):
                 raise self._circuit.blow(outage, kept=None if committing and self._writes else False) from error
             if begun:
-                self._circuit.heal()
+                self._circuit.heal(writes=self._writes)
             raise
         else:
-            self._circuit.heal()
+            self._circuit.heal(writes=self._writes)

@@ -16,7 +16,7 @@ from parlance.store.bells import SqlBells
 from parlance.store.closing import interrupted_ending
 from parlance.store.database import Database
 from parlance.store.gains import Gains
-from parlance.store.pieces import Numbered, trimmed
+from parlance.store.pieces import Numbered, renumbered, trimmed
 from parlance.store.prepared import Values
 from parlance.store.tables.leases import leases
 from parlance.store.tables.pieces import pieces
@@ -24,7 +24,7 @@ from parlance.store.tables.request_keys import request_keys
 from parlance.store.tables.schema import database_seconds
 from parlance.store.tables.turns import turns
 from parlance.store.tables.words import words
-from parlance.store.turn_rows import COLUMNS, decode_events, decode_turn, encode_numbered
+from parlance.store.turn_rows import COLUMNS, NUMBERING, decode_events, decode_turn, encode_numbered, encode_numbering
 
 AT_ONCE = 20
 """Turns in one transaction: on SQLite nobody else writes meanwhile."""
@@ -63,9 +63,9 @@ class SqlLeases:
                 return ()
         async with self._database.writing(within=PATIENCE) as connection:
             found = await connection.execute(waiting.with_for_update(skip_locked=True, of=turns))
-            adopted = [structs.replace(decode_turn(row), owner=owner, epoch=new_epoch()) for row in found]
+            adopted = [renumbered(structs.replace(decode_turn(row), owner=owner), new_epoch()) for row in found]
             if adopted:
-                owned = [{"of": turn.id, "owner": turn.owner, "epoch": turn.epoch} for turn in adopted]
+                owned = [{"of": turn.id, "owner": turn.owner, **encode_numbering(turn)} for turn in adopted]
                 await connection.execute(_OWN, owned)
                 # What the dead were still to hear.
                 await connection.execute(_REDIRECT, [{"of": turn.id, "owner": owner} for turn in adopted])
@@ -143,7 +143,8 @@ def _merged(rows: Sequence[Sequence[Any]]) -> list[Values]:
 
 
 _ALIVE: Final = exists().where(leases.c.owner == turns.c.owner, leases.c.expires > database_seconds())
-_ORPHANS: Final = select(*COLUMNS).where(turns.c.ended_at.is_(None), ~_ALIVE).order_by(turns.c.seq)
+# By a sum, since SQLite would go through all turns there ever were to have these few in the order of a column.
+_ORPHANS: Final = select(*COLUMNS).where(turns.c.ended_at.is_(None), ~_ALIVE).order_by(turns.c.seq + 0)
 _OLD: Final = select(turns.c.id).where(turns.c.trimmed_at.is_(None)).order_by(turns.c.ended_at)
 _LOGS: Final = (
     select(pieces.c.turn_id, pieces.c.first, pieces.c.last, pieces.c.epoch, pieces.c.lost, pieces.c.events)
@@ -151,7 +152,9 @@ _LOGS: Final = (
     .order_by(pieces.c.turn_id, pieces.c.first)
 )
 _OWN: Final = (
-    update(turns).where(turns.c.id == bindparam("of")).values(owner=bindparam("owner"), epoch=bindparam("epoch"))
+    update(turns)
+    .where(turns.c.id == bindparam("of"))
+    .values({name: bindparam(name, type_=turns.c[name].type) for name in ("owner", *NUMBERING)})
 )
 _REDIRECT: Final = update(words).where(words.c.turn_id == bindparam("of")).values(owner=bindparam("owner"))
 _UNHEARD: Final = delete(words).where(words.c.turn_id.in_(bindparam("ids", expanding=True)))

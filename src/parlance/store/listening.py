@@ -2,33 +2,57 @@
 
 import asyncio
 import logging
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from uuid import uuid4
 
 from parlance.store.addresses import PostgresqlAddress
 from parlance.store.bells import CHANNEL, heard
+from parlance.store.faults import Unusable
+from parlance.store.postgresql import Wire, connect
 from parlance.store.subscribers import Subscribers
 
 log = logging.getLogger(__name__)
 
 LOOKED_AFTER = 1.0
-"""Seconds without a word after which the connection is asked whether it is still there."""
+"""Seconds without a word after which the connection is asked whether it is still there; and, where nothing is heard,
+between two looks at everything.
+"""
 
 ANSWERED = 0.9
-"""Seconds for that, and for a new connection."""
+"""Seconds for that, for a new connection, and for a word from oneself to come back."""
 
 SHORTEST, LONGEST = 0.05, 1.0
 """Seconds between two tries to connect."""
+
+DEAF = 60
+"""Looks at everything before listening is tried again where nothing is heard."""
+
+AWAY = "What other processes do is not heard of for now, and looked for again and again"
+UNHEARD = (
+    "What other processes say in the database does not come in, as behind a pooler that gives each transaction another "
+    "connection: it is looked for every second. Name the database without the pooler in database.listen_url"
+)
 
 
 class Listener:
     """Rings for what it hears, and rings for everything while it can hear nothing: the rows are the truth, and whoever
     is woken looks there.
+
+    Some poolers take a `LISTEN` and pass on nothing, so it is tried with a word that goes another way.
     """
 
-    def __init__(self, address: PostgresqlAddress, subscribers: Subscribers) -> None:
-        self._address = address
+    def __init__(
+        self, address: PostgresqlAddress, subscribers: Subscribers, at: PostgresqlAddress | None = None
+    ) -> None:
+        """`at`: where it listens, if not at the address where everything else is done."""
+        self._speaks_at = address
+        self._listens_at = at or address
         self._subscribers = subscribers
         self._task: asyncio.Task[None] | None = None
+        self._probe = uuid4().hex
+        self._probed = asyncio.Event()
+        self._told: set[str] = set()
         self.listening = asyncio.Event()
 
     def start(self) -> None:
@@ -42,38 +66,48 @@ class Listener:
     async def _run(self) -> None:
         import asyncpg  # type: ignore[import-untyped]  # it brings no types
 
-        pause, told = SHORTEST, False
+        pause = SHORTEST
         while True:
+            deaf = False
             try:
-                connection = await self._connect()
-                try:
-                    pause, told = SHORTEST, False
-                    await self._listen(connection)
-                finally:
-                    self.listening.clear()
-                    connection.terminate()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-                if not told:
-                    log.warning("What other processes do is not heard of for now, and looked for again and again")
-                    log.debug("The listening connection is gone: %s", type(error).__name__)
-                told = True
+                async with _connected(self._listens_at) as wire:
+                    lost = _loss_of(wire)
+                    deaf = not await self.can_hear(wire, lost)
+                    pause = SHORTEST
+                    self._told.discard(AWAY)
+                    if not deaf:
+                        await self._listen(wire, lost)
+            except (OSError, Unusable, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+                self._tell(AWAY)
+                log.debug("The listening connection is gone: %s", type(error).__name__)
+            finally:
+                self.listening.clear()
+            if deaf:
+                await self._go_without()
             self._subscribers.ring_all()
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST)
 
-    async def _connect(self) -> Any:
-        import asyncpg
-
-        settings = {"application_name": f"{self._address.application} (listening)"}
+    async def can_hear(self, wire: Wire, lost: asyncio.Event) -> bool:
+        """Whether what others say comes in; true, too, of a connection that is `lost` by then."""
+        self._probed.clear()
         async with asyncio.timeout(ANSWERED):
-            return await asyncpg.connect(self._address.dsn, statement_cache_size=0, server_settings=settings)
+            await wire.add_listener(CHANNEL, self._heard)
+        async with _connected(self._speaks_at) as other:
+            async with asyncio.timeout(ANSWERED):
+                await other.execute(f"SELECT pg_notify('{CHANNEL}', '{self._probe}')")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(ANSWERED):
+                    await self._probed.wait()
+                return True
+        # A server that has stopped to answer is none that passes nothing on.
+        async with asyncio.timeout(ANSWERED):
+            await wire.execute("SELECT 1")
+        return self._probed.is_set() or lost.is_set()
 
-    async def _listen(self, connection: Any) -> None:
+    async def _listen(self, wire: Wire, lost: asyncio.Event) -> None:
         """Until the connection is lost."""
-        lost = asyncio.Event()
-        connection.add_termination_listener(lambda _: lost.set())
-        async with asyncio.timeout(ANSWERED):
-            await connection.add_listener(CHANNEL, self._heard)
+        self._told.discard(UNHEARD)
         self.listening.set()
         # What happened while nobody listened.
         self._subscribers.ring_all()
@@ -83,7 +117,51 @@ class Listener:
                     await lost.wait()
             except TimeoutError:
                 async with asyncio.timeout(ANSWERED):
-                    await connection.execute("SELECT 1")
+                    await wire.execute("SELECT 1")
+
+    async def _go_without(self) -> None:
+        self._tell(UNHEARD)
+        for _ in range(DEAF):
+            self._subscribers.ring_all()
+            await asyncio.sleep(LOOKED_AFTER)
+
+    def _tell(self, what: str) -> None:
+        """Once, until it is over."""
+        if what not in self._told:
+            log.warning(what)
+        self._told.add(what)
 
     def _heard(self, connection: object, pid: int, channel: str, payload: object) -> None:
-        self._subscribers.ring(heard(str(payload)))
+        if payload == self._probe:
+            self._probed.set()
+        else:
+            self._subscribers.ring(heard(str(payload)))
+
+
+async def hears(address: PostgresqlAddress, at: PostgresqlAddress | None = None) -> bool:
+    """Whether what is said at the first address is heard at the second; false, too, where nobody listens there."""
+    import asyncpg
+
+    listener = Listener(address, Subscribers(), at)
+    try:
+        async with _connected(at or address) as wire:
+            lost = _loss_of(wire)
+            return await listener.can_hear(wire, lost) and not lost.is_set()
+    except (OSError, Unusable, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return False
+
+
+def _loss_of(wire: Wire) -> asyncio.Event:
+    lost = asyncio.Event()
+    wire.add_termination_listener(lambda _: lost.set())
+    return lost
+
+
+@asynccontextmanager
+async def _connected(address: PostgresqlAddress) -> AsyncIterator[Wire]:
+    async with asyncio.timeout(ANSWERED):
+        wire = await connect(address)
+    try:
+        yield wire
+    finally:
+        wire.terminate()

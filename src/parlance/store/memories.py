@@ -10,10 +10,12 @@ from parlance.core.errors import AlreadyExists, MemoryNotFound
 from parlance.core.ids import new_memory_id
 from parlance.core.json import JsonValue
 from parlance.core.stores import Page, Reach
+from parlance.core.stores.answers import Once
 from parlance.core.stores.memories import Memory
+from parlance.store.answer_rows import begin_once, end_once
 from parlance.store.checks import check_json, check_name, is_name
 from parlance.store.database import Database
-from parlance.store.rows import columns_of, read_row, require_subtenant
+from parlance.store.rows import Fields, columns_of, read_row, require_subtenant
 from parlance.store.tables.memories import memories
 
 _COLUMNS = columns_of(memories, Memory)
@@ -23,15 +25,19 @@ class SqlMemories:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, subtenant: str, key: str, value: JsonValue, reach: Reach) -> Memory:
+    async def create(
+        self, subtenant: str, key: str, value: JsonValue, reach: Reach, once: Once[Memory] | None = None
+    ) -> Memory:
         check_name(key, "$.key")
         check_json(value, "$.value")
         now = datetime.now(UTC)
         made = Memory(new_memory_id(), subtenant, key, value, now, now)
         try:
             async with self._database.writing() as connection:
+                await begin_once(connection, once)
                 await require_subtenant(connection, subtenant, reach)
                 await connection.execute(insert(memories).values(structs.asdict(made)))
+                await end_once(connection, once, made, subtenant)
         except IntegrityError:
             # The key is taken, unless the subtenant went at this very moment.
             async with self._database.reading() as connection:
@@ -42,10 +48,7 @@ class SqlMemories:
     async def find(self, subtenant: str, key: str, reach: Reach) -> Memory:
         async with self._database.reading() as connection:
             await require_subtenant(connection, subtenant, reach)
-            row = (await connection.execute(select(*_COLUMNS).where(*_one(subtenant, key)))).first()
-        if row is None:
-            raise _not_found(key)
-        return read_row(Memory, row)
+            return _read(key, (await connection.execute(select(*_COLUMNS).where(*_one(subtenant, key)))).first())
 
     async def list(self, subtenant: str, page: Page, reach: Reach) -> tuple[Memory, ...]:
         wanted = select(*_COLUMNS).where(memories.c.subtenant_id == subtenant).order_by(memories.c.seq)
@@ -60,25 +63,27 @@ class SqlMemories:
             await require_subtenant(connection, subtenant, None)
             return tuple(read_row(Memory, row) for row in (await connection.execute(wanted)).all())
 
-    async def change(self, subtenant: str, key: str, value: JsonValue, reach: Reach) -> Memory:
+    async def change(
+        self, subtenant: str, key: str, value: JsonValue, reach: Reach, once: Once[Memory] | None = None
+    ) -> Memory:
         check_json(value, "$.value")
         values = {"value": value, "updated_at": datetime.now(UTC)}
         async with self._database.writing() as connection:
+            await begin_once(connection, once)
             await require_subtenant(connection, subtenant, reach)
             changing = update(memories).where(*_one(subtenant, key)).values(values).returning(*_COLUMNS)
-            row = (await connection.execute(changing)).first()
-        if row is None:
-            raise _not_found(key)
-        return read_row(Memory, row)
+            changed = _read(key, (await connection.execute(changing)).first())
+            await end_once(connection, once, changed, subtenant)
+        return changed
 
-    async def delete(self, subtenant: str, key: str, reach: Reach) -> Memory:
+    async def delete(self, subtenant: str, key: str, reach: Reach, once: Once[Memory] | None = None) -> Memory:
         async with self._database.writing() as connection:
+            await begin_once(connection, once)
             await require_subtenant(connection, subtenant, reach)
             deleting = delete(memories).where(*_one(subtenant, key)).returning(*_COLUMNS)
-            row = (await connection.execute(deleting)).first()
-        if row is None:
-            raise _not_found(key)
-        return read_row(Memory, row)
+            deleted = _read(key, (await connection.execute(deleting)).first())
+            await end_once(connection, once, deleted, subtenant)
+        return deleted
 
 
 def _one(subtenant: str, key: str) -> tuple[ColumnElement[bool], ...]:
@@ -86,6 +91,12 @@ def _one(subtenant: str, key: str) -> tuple[ColumnElement[bool], ...]:
     if not is_name(key):
         raise _not_found(key)
     return (memories.c.subtenant_id == subtenant, memories.c.key == key)
+
+
+def _read(key: str, row: Fields | None) -> Memory:
+    if row is None:
+        raise _not_found(key)
+    return read_row(Memory, row)
 
 
 def _not_found(key: str) -> MemoryNotFound:

@@ -11,6 +11,7 @@ from sqlalchemy.schema import CreateSchema
 from parlance.store.database import Database
 from parlance.store.refusal import DatabaseRefused
 from parlance.store.revisions import KNOWN, NEWEST, Standing, read_standing, versions
+from parlance.store.rights import lacking, lacking_for_tables, read_rights
 from parlance.store.tables.schema import SCHEMA
 from parlance.store.tables.whole import metadata
 
@@ -29,8 +30,9 @@ FOLDER: Final = Path(__file__).parent / "migrations"
 
 
 async def standing_of(database: Database) -> Standing:
+    """`DatabaseRefused` where its user could not work with it."""
     async with database.reading(within=LOOKING) as connection:
-        return await connection.run_sync(read_standing)
+        return await _look(connection, database)
 
 
 async def bring_up_to_date(database: Database, *, allowed: bool = True) -> None:
@@ -47,6 +49,22 @@ async def bring_up_to_date(database: Database, *, allowed: bool = True) -> None:
         await migrate(database, NEWEST)
 
 
+async def _look(connection: AsyncConnection, database: Database) -> Standing:
+    rights = await read_rights(connection)
+    if rights is None:
+        return await connection.run_sync(read_standing)
+    _refuse(database, lacking(rights))
+    standing = await connection.run_sync(read_standing)
+    if not standing.newer and standing.pending:
+        _refuse(database, lacking_for_tables(rights))
+    return standing
+
+
+def _refuse(database: Database, lacks: str | None) -> None:
+    if lacks is not None:
+        raise DatabaseRefused(f"{database.shown} {lacks}.")
+
+
 async def migrate(database: Database, to: str | None, *, down: bool = False) -> tuple[str | None, str | None]:
     """The revision before and after, in one transaction. `to` None takes all tables away, with what is in them: that,
     and any older revision, only with `down`.
@@ -55,7 +73,7 @@ async def migrate(database: Database, to: str | None, *, down: bool = False) -> 
         raise DatabaseRefused(f"There is no revision {to}. Those that there are: {', '.join(KNOWN)}.")
     async with database.writing(within=CHANGING) as connection:
         await _hold_lock(connection, database)
-        standing = await connection.run_sync(read_standing)
+        standing = await _look(connection, database)
         _check(database, standing)
         _check_direction(database, standing.revision, to, down=down)
         if standing.revision != to:

@@ -1,7 +1,10 @@
 """Sees to it that a SQLite database is this process's alone, and lies where its locks can be relied on."""
 
+import errno
 import os
+import shutil
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from msgspec import Struct
@@ -18,6 +21,9 @@ NETWORK = frozenset(
 )
 """File systems whose files other machines may have open too, and whose locks may not reach those."""
 
+LEAST_ROOM = 1_048_576
+"""Bytes on the disk without which nothing can be kept."""
+
 MOUNTS = Path("/proc/self/mounts")
 
 
@@ -32,11 +38,7 @@ class FileLock(Struct, frozen=True):
 
 def take(file: Path, mounts: Path = MOUNTS) -> FileLock:
     """The lock on this database file; its folder is made if it is not there. `DatabaseRefused`."""
-    if (version := sqlite_version()) < OLDEST:
-        raise DatabaseRefused(
-            f"SQLite is {_dotted(version)} here, and Parlance needs {_dotted(OLDEST)} or newer. Use a newer Python, or "
-            "name a PostgreSQL in DATABASE_URL."
-        )
+    _check_version()
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         _check_file_system(file.parent.resolve(), mounts)
@@ -44,12 +46,54 @@ def take(file: Path, mounts: Path = MOUNTS) -> FileLock:
         # What is stored is nobody else's to read; the files that SQLite puts beside it get the same rights.
         os.close(os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
     except OSError as error:
-        reason = error.strerror or str(error)
-        raise DatabaseRefused(
-            f"The database {file} can't be opened: {error.filename or file}: {reason}. Give this process leave to "
-            "write there, or name another folder in PARLANCE_DATA."
-        ) from None
+        raise _refusal(file, error) from None
     return lock
+
+
+def look(file: Path, mounts: Path = MOUNTS) -> None:
+    """`DatabaseRefused` where a start would fail, as far as that can be seen. Nothing is made, opened or changed."""
+    _check_version()
+    folder = next(above for above in file.absolute().parents if above.exists())
+    beside = [file.with_name(f"{file.name}{ending}") for ending in ("", "-wal", "-shm", ".lock")]
+    _check_file_system(folder.resolve(), mounts)
+    try:
+        if not folder.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(folder))
+        if file.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(file))
+        for path in (folder, *filter(Path.exists, beside)):
+            if not os.access(path, os.R_OK | os.W_OK):
+                number = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
+                raise OSError(number, os.strerror(number), str(path))
+        if shutil.disk_usage(folder).free < LEAST_ROOM:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
+    except OSError as error:
+        raise _refusal(file, error) from None
+
+
+def _check_version() -> None:
+    if (version := sqlite_version()) < OLDEST:
+        raise DatabaseRefused(
+            f"SQLite is {_dotted(version)} here, and Parlance needs {_dotted(OLDEST)} or newer. Use a newer Python, or "
+            "name a PostgreSQL in DATABASE_URL."
+        )
+
+
+def _refusal(file: Path, error: OSError) -> DatabaseRefused:
+    place = error.filename or file
+    match error.errno:
+        case errno.ENOSPC | errno.EDQUOT | errno.EFBIG:
+            advice = "Make room there"
+        case errno.EROFS:
+            advice = "Make what it lies on writable"
+        case errno.EISDIR | errno.ENOTDIR | errno.EEXIST:
+            advice = "Move away what is in its place"
+        case _:
+            advice = "Give this process leave to write there"
+    return DatabaseRefused(
+        f"The database {file} can't be opened: {place}: {error.strerror or error}. {advice}, or name another folder in "
+        "PARLANCE_DATA."
+    )
 
 
 def _lock(file: Path) -> FileLock:
@@ -66,8 +110,13 @@ def _lock(file: Path) -> FileLock:
             "one, or give this one a folder of its own in PARLANCE_DATA. Several on one database need PostgreSQL: "
             "name it in DATABASE_URL."
         ) from None
-    os.ftruncate(handle, 0)
-    os.pwrite(handle, str(os.getpid()).encode(), 0)
+    except OSError:
+        os.close(handle)
+        raise
+    # For whoever comes second to know; the lock holds without it, too.
+    with suppress(OSError):
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, str(os.getpid()).encode(), 0)
     return FileLock(handle)
 
 

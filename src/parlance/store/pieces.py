@@ -1,11 +1,12 @@
-"""Pieces of logs: what of them is new, and what stays of them when they are trimmed. Pure."""
+"""Pieces of logs: what of them is new, whose numbers they bear, and what stays of them when they are trimmed. Pure."""
 
 from collections.abc import Iterable
 
 from msgspec import structs
 
 from parlance.core.events import GROWTH, Event, PartOpened
-from parlance.core.stores.turns import Piece
+from parlance.core.ids import Epoch
+from parlance.core.stores.turns import Piece, TurnRecord
 
 Numbered = tuple[int, Event]
 
@@ -23,6 +24,13 @@ def behind(head: int, piece: Piece) -> Piece:
         raise RuntimeError(f"Of turn {piece.turn} events {head + 1} to {piece.first - 1} were never kept.")
     kept = head + 1 - piece.first
     return structs.replace(piece, first=head + 1, events=piece.events[kept:]) if kept else piece
+
+
+def renumbered(turn: TurnRecord, epoch: Epoch) -> TurnRecord:
+    """The turn as another one has it who goes on with it, or ends it, behind what is kept."""
+    if epoch == turn.epoch:
+        return turn
+    return structs.replace(turn, epoch=epoch, former_epochs=(*turn.former_epochs, (turn.head, turn.epoch)))
 
 
 def trimmed(events: Iterable[Numbered]) -> tuple[list[Numbered], int]:

@@ -8,9 +8,11 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from threading import Thread
 from typing import Any, Self
 
 from aiosqlite import Connection, Cursor
+from aiosqlite.core import _connection_worker_thread
 from sqlalchemy import Connection as SyncConnection
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -38,13 +40,14 @@ WRITER_PRAGMAS = (
     "PRAGMA synchronous=FULL",
     "PRAGMA foreign_keys=ON",
     "PRAGMA journal_size_limit=67108864",
-    "PRAGMA cache_size=-16384",
+    # Kibibytes. The system caches the file too, and what is cached here counts as ours.
+    "PRAGMA cache_size=-4096",
     "PRAGMA temp_store=MEMORY",
 )
 READER_PRAGMAS = (
     "PRAGMA query_only=ON",
     "PRAGMA wal_autocheckpoint=0",
-    "PRAGMA cache_size=-8192",
+    "PRAGMA cache_size=-4096",
     "PRAGMA temp_store=MEMORY",
 )
 
@@ -103,7 +106,17 @@ class _Rows(Cursor):
 class _Connection(Connection):
     def __init__(self, connector: Callable[[], sqlite3.Connection]) -> None:
         super().__init__(connector, iter_chunk_size=64)
-        self._thread.daemon = True
+        self._thread = Thread(target=self._work, daemon=True)
+
+    def _work(self) -> None:
+        """As the library's own, and to the end also where the loop is closed by then: nobody waits for an answer."""
+        ended = False
+        while not ended:
+            try:
+                _connection_worker_thread(self._tx)
+                ended = True
+            except RuntimeError:
+                ended = not self._running and self._tx.empty()
 
     async def visit(self, act: Callable[[sqlite3.Connection], None]) -> None:
         await self._execute(act, self._conn)  # type: ignore[no-untyped-call]  # it has no types of its own

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from msgspec import structs
 from sqlalchemy import Table, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.sql import ColumnElement
@@ -10,13 +11,15 @@ from parlance.core.errors import AlreadyExists
 from parlance.core.ids import uuid7
 from parlance.core.json import JsonObject
 from parlance.core.stores import Page, Reach
+from parlance.core.stores.answers import Once
 from parlance.core.stores.subtenants import Subtenant, SubtenantChange
 from parlance.net.clock import SYSTEM_CLOCK
+from parlance.store.answer_rows import begin_once, delete_answers, end_once
 from parlance.store.changes import changed_fields
-from parlance.store.chats import DELETING
+from parlance.store.chats import DELETING, lock_writers
 from parlance.store.checks import check_fields, check_name, is_name
 from parlance.store.database import Database
-from parlance.store.rows import columns_of, read_row, subtenant_not_found
+from parlance.store.rows import Fields, columns_of, read_row, subtenant_not_found
 from parlance.store.tables.chats import chats
 from parlance.store.tables.model_calls import model_calls
 from parlance.store.tables.subtenants import subtenants
@@ -34,18 +37,27 @@ class SqlSubtenants:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def create(self, *, id: str | None = None, name: str | None = None, metadata: JsonObject) -> Subtenant:
+    async def create(
+        self,
+        *,
+        id: str | None = None,
+        name: str | None = None,
+        metadata: JsonObject,
+        once: Once[Subtenant] | None = None,
+    ) -> Subtenant:
         check_fields(SubtenantChange(name, metadata))
         id = str(uuid7()) if id is None else id
         check_name(id, "$.id")
         now = datetime.now(UTC)
-        made = {"id": id, "name": name, "metadata": metadata, "created_at": now, "updated_at": now}
+        made = Subtenant(id, name, metadata, now, now)
         try:
             async with self._database.writing() as connection:
-                await connection.execute(insert(subtenants).values(made))
+                await begin_once(connection, once)
+                await connection.execute(insert(subtenants).values(structs.asdict(made)))
+                await end_once(connection, once, made, id)
         except IntegrityError:
             raise AlreadyExists(f"There is a subtenant {id[:80]!r} already.") from None
-        return Subtenant(id, name, metadata, now, now)
+        return made
 
     async def ensure(self, ids: frozenset[str]) -> None:
         for id in ids:
@@ -62,10 +74,7 @@ class SqlSubtenants:
 
     async def find(self, id: str, reach: Reach) -> Subtenant:
         async with self._database.reading() as connection:
-            row = (await connection.execute(select(*_COLUMNS).where(*_one(id, reach)))).first()
-        if row is None:
-            raise subtenant_not_found(id)
-        return read_row(Subtenant, row)
+            return _read(id, (await connection.execute(select(*_COLUMNS).where(*_one(id, reach)))).first())
 
     async def list(self, page: Page, reach: Reach) -> tuple[Subtenant, ...]:
         mine = () if reach is None else (subtenants.c.id == reach,)
@@ -73,25 +82,30 @@ class SqlSubtenants:
         async with self._database.reading() as connection:
             return tuple(read_row(Subtenant, row) for row in (await connection.execute(wanted)).all())
 
-    async def change(self, id: str, change: SubtenantChange, reach: Reach) -> Subtenant:
+    async def change(
+        self, id: str, change: SubtenantChange, reach: Reach, once: Once[Subtenant] | None = None
+    ) -> Subtenant:
         check_fields(change)
         values = {**changed_fields(change), "updated_at": datetime.now(UTC)}
         changing = update(subtenants).where(*_one(id, reach)).values(values).returning(*_COLUMNS)
         async with self._database.writing() as connection:
-            row = (await connection.execute(changing)).first()
-        if row is None:
-            raise subtenant_not_found(id)
-        return read_row(Subtenant, row)
+            await begin_once(connection, once)
+            changed = _read(id, (await connection.execute(changing)).first())
+            await end_once(connection, once, changed, id)
+        return changed
 
-    async def delete(self, id: str, reach: Reach) -> Subtenant:
+    async def delete(self, id: str, reach: Reach, once: Once[Subtenant] | None = None) -> Subtenant:
         await self.find(id, reach)
         for table in (chats, model_calls):
             await self._delete_rows(table, id)
+        deleting = delete(subtenants).where(*_one(id, reach)).returning(*_COLUMNS)
         async with self._database.writing(within=DELETING) as connection:
-            row = (await connection.execute(delete(subtenants).where(*_one(id, reach)).returning(*_COLUMNS))).first()
-        if row is None:
-            raise subtenant_not_found(id)
-        return read_row(Subtenant, row)
+            await begin_once(connection, once)
+            deleted = _read(id, (await connection.execute(deleting)).first())
+            await delete_answers(connection, id)
+            # The last word of it is nobody's: whoever did not hear it may ask for it again.
+            await end_once(connection, once, deleted, None)
+        return deleted
 
     async def _delete_rows(self, table: Table, id: str) -> None:
         """Many of them can't go in one transaction without keeping others from writing for long, nor one by one."""
@@ -100,9 +114,17 @@ class SqlSubtenants:
         while gone == at_once:
             begun = SYSTEM_CLOCK.monotonic()
             async with self._database.writing(within=DELETING) as connection:
+                if table is chats:
+                    await lock_writers(connection, select(chats.c.id).where(chats.c.seq.in_(rows.limit(at_once))))
                 gone = (await connection.execute(delete(table).where(table.c.seq.in_(rows.limit(at_once))))).rowcount
             if gone == at_once and SYSTEM_CLOCK.monotonic() - begun < SHORT:
                 gone = at_once = min(2 * at_once, MANY)
+
+
+def _read(id: str, row: Fields | None) -> Subtenant:
+    if row is None:
+        raise subtenant_not_found(id)
+    return read_row(Subtenant, row)
 
 
 def _one(id: str, reach: Reach) -> tuple[ColumnElement[bool], ...]:

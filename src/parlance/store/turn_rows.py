@@ -7,6 +7,7 @@ import msgspec
 
 from parlance.core.events import Event
 from parlance.core.fault import Fault
+from parlance.core.ids import Epoch
 from parlance.core.principal import Principal
 from parlance.core.stores.turns import Piece, TurnRecord
 from parlance.core.usage import Usage
@@ -34,6 +35,7 @@ COLUMNS: Final = (
     turns.c.finish,
     turns.c.usage,
     turns.c.fault,
+    turns.c.former_epochs,
 )
 """What `decode_turn` takes: in the order of a record's fields."""
 
@@ -43,9 +45,13 @@ _decode_usage: Final = msgspec.json.Decoder(Usage).decode
 _decode_fault: Final = msgspec.json.Decoder(Fault).decode
 _decode_events: Final = msgspec.json.Decoder(list[Event]).decode
 _decode_numbered: Final = msgspec.json.Decoder(list[Numbered]).decode
+_decode_epochs: Final = msgspec.json.Decoder(tuple[tuple[int, Epoch], ...]).decode
 
-PROGRESS: Final = ("epoch", "head", "state", "ended_at", "finish", "usage", "fault")
-"""The columns that change after a turn's acceptance: what `encode_progress` gives."""
+PROGRESS: Final = ("head", "state", "ended_at", "finish", "usage", "fault")
+"""The columns that change as a turn goes on: what `encode_progress` gives."""
+
+NUMBERING: Final = ("epoch", "former_epochs")
+"""Those that change when somebody else goes on with it. They are indexed: to write them costs, also as they are."""
 
 
 def encode_turn(turn: TurnRecord, asked: bytes) -> Values:
@@ -63,14 +69,22 @@ def encode_turn(turn: TurnRecord, asked: bytes) -> Values:
         "provider": turn.provider,
         "asked": asked,
         "accepted_at": turn.accepted_at,
+        **encode_numbering(turn),
         **encode_progress(turn),
+    }
+
+
+def encode_numbering(turn: TurnRecord) -> Values:
+    """What changes of a turn with its owner."""
+    return {
+        "epoch": turn.epoch,
+        "former_epochs": _encode(turn.former_epochs) if turn.former_epochs else None,
     }
 
 
 def encode_progress(turn: TurnRecord) -> Values:
     """What changes of a turn after its acceptance."""
     return {
-        "epoch": turn.epoch,
         "head": turn.head,
         "state": turn.state,
         "ended_at": turn.ended_at,
@@ -81,7 +95,7 @@ def encode_progress(turn: TurnRecord) -> Values:
 
 
 def decode_turn(row: Fields) -> TurnRecord:
-    *rest, finish, usage, fault = row
+    *rest, finish, usage, fault, former = row
     id, chat, subtenant, position, owner, epoch, head, principal, door, request, model, provider, state, *times = rest
     return TurnRecord(
         id=id,
@@ -102,6 +116,7 @@ def decode_turn(row: Fields) -> TurnRecord:
         finish=finish,
         usage=None if usage is None else _decode_usage(usage),
         fault=None if fault is None else _decode_fault(fault),
+        former_epochs=() if former is None else _decode_epochs(former),
     )
 
 

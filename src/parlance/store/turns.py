@@ -14,7 +14,7 @@ from parlance.core.transcript import answer_open_calls
 from parlance.store import message_rows, turn_rows
 from parlance.store.acceptance import check_turn, turn_not_found
 from parlance.store.chats import require_chat
-from parlance.store.checks import is_uuid
+from parlance.store.checks import is_uuid, storable
 from parlance.store.database import Database
 from parlance.store.group import Change
 from parlance.store.message_rows import decode_message
@@ -35,14 +35,14 @@ class SqlTurns:
         check_turn(new)
         return await self._writer.accept(new)
 
-    async def keep(self, pieces: Sequence[Piece]) -> None:
-        await self._writer.keep(pieces)
+    async def keep(self, pieces: Sequence[Piece]) -> frozenset[TurnId]:
+        return await self._writer.keep(pieces)
 
     async def end(self, ending: Ending) -> TurnRecord:
         return await self._writer.end(ending)
 
-    async def state(self, turn: TurnId, state: Literal["running", "waiting"]) -> None:
-        await self._writer.change(Change(turn, state))
+    async def state(self, turn: TurnId, epoch: Epoch, state: Literal["running", "waiting"]) -> None:
+        await self._writer.change(Change(turn, epoch, state))
 
     async def find(self, turn: TurnId, reach: Reach) -> TurnRecord:
         if not is_uuid(turn):
@@ -69,18 +69,13 @@ class SqlTurns:
             rows = (await connection.execute(_PIECES, {"of": turn, "after": after})).all()
         if found is None:
             raise turn_not_found(turn)
-        epochs: dict[Epoch, int] = {epoch: last for _, last, epoch, _, _ in rows}
         kept = (
-            item
-            for first, _, _, lost, events in rows
-            if events is not None
-            for item in decode_events(first, lost, events)
+            item for first, lost, events in rows if events is not None for item in decode_events(first, lost, events)
         )
         return KeptEvents(
             turn=decode_turn(found),
             events=tuple(item for item in kept if item[0] > after),
-            lost=max((lost or 0 for _, _, _, lost, _ in rows), default=0),
-            epochs=tuple((last, epoch) for epoch, last in epochs.items()),
+            lost=max((lost or 0 for _, lost, _ in rows), default=0),
         )
 
     async def list(self, chat: ChatId, page: Page, reach: Reach, *, open_only: bool = False) -> tuple[TurnRecord, ...]:
@@ -91,6 +86,21 @@ class SqlTurns:
             await require_chat(connection, chat, reach)
             found = await connection.execute(wanted.offset(page.skip).limit(page.limit))
             return tuple(map(decode_turn, found))
+
+    async def newest(self, chat: ChatId, reach: Reach) -> TurnRecord | None:
+        async with self._database.reading() as connection:
+            await require_chat(connection, chat, reach)
+            row = (await connection.execute(_NEWEST, {"chat": chat})).first()
+        return None if row is None else decode_turn(row)
+
+    async def bearing(self, chat: ChatId, epoch: Epoch, reach: Reach) -> TurnRecord | None:
+        async with self._database.reading() as connection:
+            await require_chat(connection, chat, reach)
+            for wanted, given in ((_BEARING, {"epoch": storable(epoch)}), (_RENUMBERED, {"chat": chat})):
+                for turn in map(decode_turn, await connection.execute(wanted, given)):
+                    if turn.chat == chat and epoch in (turn.epoch, *(former for _, former in turn.former_epochs)):
+                        return turn
+        return None
 
     async def open_in(self, subtenant: str) -> tuple[TurnRecord, ...]:
         wanted = _TURNS.where(turns.c.subtenant_id == subtenant, turns.c.ended_at.is_(None)).order_by(turns.c.seq)
@@ -118,13 +128,16 @@ def _counts(stored: StoredMessage, state: State | None) -> bool:
 
 
 _TURNS: Final = select(*turn_rows.COLUMNS)
+_NEWEST: Final = _TURNS.where(turns.c.chat_id == bindparam("chat")).order_by(turns.c.position.desc()).limit(1)
+
+# Of which chat is not asked: SQLite might look for the chat's turns, and through all of them for the epoch.
+_BEARING: Final = _TURNS.where(turns.c.epoch == bindparam("epoch"))
+_RENUMBERED: Final = _TURNS.where(turns.c.chat_id == bindparam("chat"), turns.c.former_epochs.is_not(None))
 
 # What is not asked for is not read either: of a turn that is being followed that is nearly all.
 _PIECES: Final = (
     select(
         pieces.c.first,
-        pieces.c.last,
-        pieces.c.epoch,
         pieces.c.lost,
         case((pieces.c.last > bindparam("after"), pieces.c.events)).label("events"),
     )

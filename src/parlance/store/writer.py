@@ -2,12 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 
+from msgspec import structs
+
 from parlance.core.errors import InternalError, ParlanceError, StorageUnavailable
+from parlance.core.ids import TurnId
 from parlance.core.stores.turns import Accepted, Ending, NewTurn, Piece, TurnRecord
 from parlance.store.bells import SqlBells
+from parlance.store.circuit import UNCHANGED, UNKNOWN
 from parlance.store.database import Database
 from parlance.store.group import Ask, Change, Disowned, Pieces, Told, write_group
 from parlance.store.prepared import is_conflict
@@ -26,6 +31,11 @@ TRIES = 3
 AGAIN = 0.5
 """Seconds until what nobody waits for is tried again."""
 
+IN_FLIGHT = 90.0
+"""Seconds, from the first answer of the database on, in which a turn may still appear that nobody was told of: a
+commit that was on its way is done by then, and a transaction whose client is gone was ended.
+"""
+
 
 class _Waiting:
     """An ask, and who waits for what comes of it. What was asked for is done whether or not they still wait, but for a
@@ -39,6 +49,13 @@ class _Waiting:
     @property
     def given_up(self) -> bool:
         return self.told.cancelled() and isinstance(self.ask, NewTurn)
+
+    @property
+    def unheard(self) -> bool:
+        """Whether it was told of a turn at the very moment when it left."""
+        if not self.told.done() or self.told.cancelled():
+            return False
+        return _may_be_kept(self.told.exception() or self.told.result())
 
     def tell(self, outcome: Told | Exception) -> None:
         if self.told.done():
@@ -70,8 +87,11 @@ class Writer:
             raise InternalError
         return told
 
-    async def keep(self, pieces: Sequence[Piece]) -> None:
-        await self._ask(Pieces(pieces))
+    async def keep(self, pieces: Sequence[Piece]) -> frozenset[TurnId]:
+        told = await self._ask(Pieces(pieces))
+        if not isinstance(told, frozenset):
+            raise InternalError
+        return told
 
     async def end(self, ending: Ending) -> TurnRecord:
         told = await self._ask(ending)
@@ -97,7 +117,13 @@ class Writer:
         self._wake.set()
         if self._task is None:
             self._task = asyncio.create_task(self._run(), name="writing turns")
-        return await waiting.told
+        try:
+            return await waiting.told
+        except asyncio.CancelledError:
+            if waiting.unheard:
+                self._disowned.append(Disowned(_turn_of(ask)))
+                self._wake.set()
+            raise
 
     async def _run(self) -> None:
         company = False
@@ -125,15 +151,17 @@ class Writer:
         try:
             outcomes = await self._commit([*disowned, *(waiting.ask for waiting in group)])
         except StorageUnavailable as error:
-            self._disowned = disowned + [Disowned(one.ask) for one in group if isinstance(one.ask, NewTurn)]
-            waiting, self._queue = [*group, *self._queue], []
+            self._disowned += disowned
+            waiting, self._queue = self._queue, []
             for one in waiting:
-                one.tell(StorageUnavailable(error.message, retry_after=error.retry_after))
-            return
+                one.tell(_untouched(error))
+            outcomes = [error] * (len(disowned) + len(group))
+        else:
+            self._disowned += _still_missed(zip(disowned, outcomes, strict=False))
         for one, outcome in zip(group, outcomes[len(disowned) :], strict=True):
-            if one.given_up and isinstance(outcome, Accepted) and not outcome.repeated:
+            if one.given_up and _may_be_kept(outcome):
                 self._disowned.append(Disowned(_turn_of(one.ask)))
-            one.tell(outcome)
+            one.tell(_again(outcome) if isinstance(outcome, StorageUnavailable) else outcome)
 
     async def _commit(self, asks: Sequence[Ask]) -> Sequence[Told | Exception]:
         """Together; one by one where one of them can't be done and takes the others with it."""
@@ -142,7 +170,17 @@ class Writer:
         except StorageUnavailable:
             raise
         except Exception:
-            return [await self._alone(ask) for ask in asks]
+            return await self._one_by_one(asks)
+
+    async def _one_by_one(self, asks: Sequence[Ask]) -> Sequence[Told | Exception]:
+        """What was committed is told so, though the database went away before the rest."""
+        outcomes: list[Told | Exception] = []
+        for ask in asks:
+            try:
+                outcomes.append(await self._alone(ask))
+            except StorageUnavailable as error:
+                return [*outcomes, error, *[_untouched(error)] * (len(asks) - len(outcomes) - 1)]
+        return outcomes
 
     async def _alone(self, ask: Ask) -> Told | Exception:
         for _ in range(TRIES):
@@ -165,6 +203,39 @@ class Writer:
             await self._bells.announce(connection, rung)
         self._bells.announced(rung)
         return outcomes
+
+
+def _again(error: StorageUnavailable) -> StorageUnavailable:
+    """Each who is told gets one of their own: it will bear where it was raised."""
+    return StorageUnavailable(error.message, retry_after=error.retry_after, maybe_kept=error.maybe_kept)
+
+
+def _untouched(error: StorageUnavailable) -> StorageUnavailable:
+    """The same for those whose turn it was not yet."""
+    return StorageUnavailable(error.message.replace(UNKNOWN, UNCHANGED), retry_after=error.retry_after)
+
+
+def _may_be_kept(outcome: Told | BaseException) -> bool:
+    """Whether a turn is there that was not before, or may be."""
+    match outcome:
+        case Accepted(repeated=repeated):
+            return not repeated
+        case StorageUnavailable(maybe_kept=maybe_kept):
+            return maybe_kept
+        case _:
+            return False
+
+
+def _still_missed(looked: Iterable[tuple[Disowned, Told | Exception]]) -> list[Disowned]:
+    """Those that were not there, and may yet be."""
+    now = time.monotonic()
+    missed: list[Disowned] = []
+    for one, outcome in looked:
+        if isinstance(outcome, StorageUnavailable):
+            missed.append(one)
+        elif outcome is None and now - (one.missed_since or now) < IN_FLIGHT:
+            missed.append(structs.replace(one, missed_since=one.missed_since or now))
+    return missed
 
 
 def _turn_of(ask: Ask) -> NewTurn:

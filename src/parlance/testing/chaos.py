@@ -13,9 +13,9 @@ from contextlib import aclosing
 from types import coroutine
 from typing import Any, TypeVar
 
-from parlance.core.deltas import Delta
+from parlance.core.deltas import Delta, TextDelta
 from parlance.core.parts import Family
-from parlance.core.provider import Provider
+from parlance.core.provider import Listener, Provider, nobody, open_stream
 from parlance.core.requests import Request
 
 _T = TypeVar("_T")
@@ -95,9 +95,20 @@ class FaultyProvider:
     def family(self) -> Family:
         return self._provider.family
 
-    async def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
-        async with aclosing(self._provider.stream(request)) as batches:
-            number = 0
+    def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
+        return self.stream_to(request, nobody)
+
+    async def stream_to(self, request: Request, listener: Listener) -> AsyncGenerator[Sequence[Delta], None]:
+        number = 0
+
+        def hear(delta: TextDelta) -> bool:
+            nonlocal number
+            if number + 1 == self._at or not listener(delta):
+                return False
+            number += 1
+            return True
+
+        async with aclosing(open_stream(self._provider, request, hear)) as batches:
             async for batch in batches:
                 number += 1
                 if number == self._at:

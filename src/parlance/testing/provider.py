@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Sequence
 from parlance.core.deltas import ArgumentsDelta, Began, Delta, Done, Finished, Opened, TextDelta, UsageReported
 from parlance.core.ids import CallId
 from parlance.core.parts import Family, ToolCall
+from parlance.core.provider import Listener, nobody
 from parlance.core.requests import Request
 from parlance.core.usage import Finish, Usage
 
@@ -46,7 +47,10 @@ class ScriptedProvider:
     def family(self) -> Family:
         return self._family
 
-    async def stream(self, request: Request) -> AsyncGenerator[Batch, None]:
+    def stream(self, request: Request) -> AsyncGenerator[Batch, None]:
+        return self.stream_to(request, nobody)
+
+    async def stream_to(self, request: Request, listener: Listener) -> AsyncGenerator[Batch, None]:
         answer = self._answers[min(len(self.requests), len(self._answers) - 1)]
         self.requests.append(request)
         self.opened += 1
@@ -60,7 +64,8 @@ class ScriptedProvider:
                     await act.wait()
                 else:
                     self.said += 1
-                    yield self._named(act)
+                    if not _is_taken(act, listener):
+                        yield self._named(act)
         finally:
             self.closed += 1
 
@@ -81,6 +86,10 @@ class ScriptedProvider:
         if not isinstance(first, Began) or first.host is not None:
             return batch
         return [Began(first.model, first.upstream_id, self._name, self._family), *batch[1:]]
+
+
+def _is_taken(batch: Batch, listener: Listener) -> bool:
+    return len(batch) == 1 and isinstance(piece := batch[0], TextDelta) and listener(piece)
 
 
 def answering(*text: str, finish: Finish = "stop", usage: Usage | None = None) -> list[Act]:

@@ -8,7 +8,7 @@ from tests.architecture.rules.source import Finding, Module, functions, python_m
 
 LAZY_ROOMS = ("app/",)
 
-# The one module, or room, that owns an optional or heavy library, or the way to one, and may import it where it is used.
+# The module or room that owns an optional or heavy library, or the way to one, and may import it where it is used.
 OWNERS: dict[str, frozenset[str]] = {
     "net/egress.py": frozenset({"parlance.net.proxied"}),
     "routing/prices.py": frozenset({"genai_prices"}),

@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from parlance.core.errors import IdempotencyKeyReused, RequestInFlight
 from parlance.core.stores.answers import Answers, Claim, KeptAnswer
-from parlance.core.stores.turns import RequestKey
+from parlance.core.stores.request_keys import RequestKey
 from parlance.store.answers import SqlAnswers
 from parlance.store.claims import GIVEN_UP
 from parlance.store.database import Database
@@ -40,7 +40,7 @@ def kept(backing: Shelf | Database) -> Kept:
     def now() -> datetime:
         return datetime.now(UTC) + timedelta(seconds=passed[0])
 
-    shared = InMemoryAnswers(now)
+    shared = InMemoryAnswers(backing, now)
 
     async def age(seconds: float) -> None:
         passed[0] += seconds

@@ -101,7 +101,7 @@ async def test_nobody_hears_words_for_a_turn_that_has_ended(keepers: Keepers) ->
 
 async def test_words_that_the_dead_did_not_hear_are_for_who_takes_over(keepers: Keepers) -> None:
     turn = (await keepers.accept()).turn
-    await keepers.turns.state(turn.id, "waiting")
+    await keepers.turns.state(turn.id, turn.epoch, "waiting")
     word = Word(turn=turn.id, answers=(Answer(CallId("call_1"), "42"),))
     assert await keepers.bells.send(word)
     mine = new_owner_id()

@@ -169,7 +169,7 @@ async def test_an_owner_that_was_taken_for_dead_is_told_how_its_turn_ended(keepe
     await keepers.leases.sweep()
     swept = await keepers.turns.find(turn.id, None)
     await keepers.turns.keep([a_piece(turn, [TextGrew(1, "late")], 5)])
-    await keepers.turns.state(turn.id, "waiting")
+    await keepers.turns.state(turn.id, turn.epoch, "waiting")
     late = await keepers.turns.end(an_ending(turn, a_step("one two")[3:], first=5))
     assert late == swept
     assert await keepers.turns.find(turn.id, None) == swept
@@ -201,7 +201,7 @@ async def test_what_waits_for_its_caller_may_be_adopted(keepers: Keepers) -> Non
     waiting = await begun(keepers, *a_step("one two"))
     living = await begun(keepers, *a_step("one two"), owner=other)
     for turn in (waiting, living):
-        await keepers.turns.state(turn.id, "waiting")
+        await keepers.turns.state(turn.id, turn.epoch, "waiting")
     (adopted,) = await keepers.leases.adopt(mine)
     assert (adopted.id, adopted.owner, adopted.state, adopted.head) == (waiting.id, mine, "waiting", waiting.head)
     assert adopted.epoch != waiting.epoch
@@ -215,7 +215,7 @@ async def test_an_adopted_turn_is_its_new_owners_alone(keepers: Keepers) -> None
     mine = new_owner_id()
     await keepers.leases.hold(mine, LONG)
     before = await begun(keepers, *a_step("one"))
-    await keepers.turns.state(before.id, "waiting")
+    await keepers.turns.state(before.id, before.epoch, "waiting")
     (turn,) = await keepers.leases.adopt(mine)
     first = turn.head + 1
     await keepers.turns.keep([a_piece(before, [TextGrew(2, "late")], first)])
@@ -244,7 +244,7 @@ async def test_turns_of_the_dead_that_wait_for_their_callers_are_taken_over_once
     waiting, running = await begun(keepers), await begun(keepers)
     alive = await begun(keepers, owner=us)
     for turn in (waiting, alive):
-        await keepers.turns.state(turn.id, "waiting")
+        await keepers.turns.state(turn.id, turn.epoch, "waiting")
     (adopted,) = await keepers.leases.adopt(us)
     assert (adopted.id, adopted.owner, adopted.state, adopted.head) == (waiting.id, us, "waiting", waiting.head)
     assert adopted.epoch != waiting.epoch

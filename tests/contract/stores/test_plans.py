@@ -1,20 +1,34 @@
 """That no store looks at more rows than it is asked for: what databases say of each statement beforehand."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import Engine, Table, event, text
 
+from parlance.core.ids import OwnerId, new_chat_id, new_epoch, new_owner_id
 from parlance.core.stores import Page
+from parlance.core.stores.chats import NewChat
 from parlance.core.stores.model_calls import CallFilter
+from parlance.core.stores.turns import TurnRecord, Word
 from parlance.store.database import Database
 from parlance.store.tables.whole import TABLES
 from tests.contract.stores.conftest import Backing
 from tests.contract.stores.test_reach import POINTED, Pointed
+from tests.contract.stores.turn_world import HOME, Keepers, a_key, a_piece, a_step, an_ending
+from tests.contract.stores.turn_world import keepers as keepers
 from tests.contract.stores.world import NOW, Stores, a_call, one_of_everything
 
+FEW = (
+    "SCAN CONSTANT ROW|SCAN main.leases|Seq Scan on leases"
+    r"|SCAN main.turns USING INDEX ix_turns_open_|using ix_turns_open_\w+ on turns .*\n +Filter: .*"
+)
+"""What may be gone through from end to end: as many leases as processes, and the turns that have not ended."""
+
 Statement = tuple[str, tuple[object, ...]]
+Asked = Callable[[Keepers, TurnRecord], Awaitable[object]]
 
 BOUNDED: dict[str, Pointed] = {
     **POINTED,
@@ -46,12 +60,83 @@ async def test_every_statement_finds_its_rows_by_an_index(backing: Backing, stor
         things = await one_of_everything(stores)
     for name, made in found.items():
         assert made
-        for statement in made:
-            plan = await explain(backing, statement)
-            assert "SCAN " not in plan.replace("SCAN CONSTANT ROW", ""), (name, statement[0], plan)
-            assert "Seq Scan" not in plan, (name, statement[0], plan)
-            assert "Filter: (id" not in plan, (name, statement[0], plan)
-            assert "Join Filter" not in plan, (name, statement[0], plan)
+        await check_plans(backing, name, made)
+
+
+TURNS: dict[str, Asked] = {
+    "Turns.accept": lambda keepers, turn: keepers.accept(turn.chat, key=a_key("another"), owner=turn.owner),
+    "Turns.accept again": lambda keepers, turn: keepers.accept(turn.chat, key=a_key(), owner=turn.owner),
+    "Turns.accept in a new chat": lambda keepers, turn: in_a_new_chat(keepers, turn.owner),
+    "Turns.keep": lambda keepers, turn: keepers.turns.keep([a_piece(turn, a_step("one"))]),
+    "Turns.state": lambda keepers, turn: keepers.turns.state(turn.id, turn.epoch, "waiting"),
+    "Turns.end": lambda keepers, turn: keepers.turns.end(an_ending(turn, a_step("one"))),
+    "Turns.find": lambda keepers, turn: keepers.turns.find(turn.id, HOME),
+    "Turns.asked": lambda keepers, turn: keepers.turns.asked(turn.id),
+    "Turns.events": lambda keepers, turn: keepers.turns.events(turn.id, 1),
+    "Turns.list": lambda keepers, turn: keepers.turns.list(turn.chat, Page(1, 1), HOME),
+    "Turns.list of those that are open": lambda keepers, turn: keepers.turns.list(
+        turn.chat, Page(), HOME, open_only=True
+    ),
+    "Turns.newest": lambda keepers, turn: keepers.turns.newest(turn.chat, HOME),
+    "Turns.bearing": lambda keepers, turn: keepers.turns.bearing(turn.chat, turn.epoch, HOME),
+    "Turns.bearing nobody's": lambda keepers, turn: keepers.turns.bearing(turn.chat, new_epoch(), HOME),
+    "Turns.open_in": lambda keepers, turn: keepers.turns.open_in(HOME),
+    "Turns.ended_before": lambda keepers, turn: keepers.turns.ended_before(turn),
+    "Turns.history": lambda keepers, turn: keepers.turns.history(turn),
+    "Leases.hold": lambda keepers, turn: keepers.leases.hold(turn.owner, 60),
+    "Leases.release": lambda keepers, turn: keepers.leases.release(new_owner_id()),
+    "Leases.adopt": lambda keepers, turn: left_waiting(keepers),
+    "Leases.sweep": lambda keepers, turn: left_behind(keepers),
+    "Leases.trim": lambda keepers, turn: keepers.leases.trim(NOW + timedelta(days=10_000)),
+    "Leases.forget_keys": lambda keepers, turn: keepers.leases.forget_keys(NOW),
+    "Bells.send": lambda keepers, turn: keepers.bells.send(Word(turn=turn.id, stop="cancelled")),
+    "Bells.words_for": lambda keepers, turn: keepers.bells.words_for(turn.owner),
+}
+
+
+async def in_a_new_chat(keepers: Keepers, owner: OwnerId) -> None:
+    new = NewChat(id=new_chat_id(), subtenant_id=HOME)
+    await keepers.accept(new.id, new_chat=new, owner=owner)
+
+
+async def left_waiting(keepers: Keepers) -> None:
+    turn = (await keepers.accept()).turn
+    await keepers.turns.state(turn.id, turn.epoch, "waiting")
+    assert len(await keepers.leases.adopt(new_owner_id())) == 1
+
+
+async def left_behind(keepers: Keepers) -> None:
+    await keepers.accept()
+    assert await keepers.leases.sweep()
+
+
+@pytest.mark.requirement("stores:cost:indexes")
+@pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
+async def test_every_statement_of_turns_finds_its_rows_by_an_index(backing: Backing, keepers: Keepers) -> None:
+    assert isinstance(backing, Database)
+    owner = new_owner_id()
+    await keepers.leases.hold(owner, 3600)
+    found: dict[str, list[Statement]] = {}
+    for name, act in TURNS.items():
+        chat = await keepers.chat()
+        await keepers.answered(chat, "one", "two")
+        turn = (await keepers.accept(chat, key=a_key(), owner=owner)).turn
+        with statements() as made:
+            await act(keepers, turn)
+        found[name] = made
+        await keepers.chats.delete(chat, None)
+    for name, made in found.items():
+        assert made
+        await check_plans(backing, name, made)
+
+
+async def check_plans(database: Database, name: str, made: list[Statement]) -> None:
+    for statement in made:
+        plan = re.sub(FEW, "", await explain(database, statement))
+        assert "SCAN " not in plan, (name, statement[0], plan)
+        assert "Seq Scan" not in plan, (name, statement[0], plan)
+        assert "Filter: (id" not in plan, (name, statement[0], plan)
+        assert "Join Filter" not in plan, (name, statement[0], plan)
 
 
 @pytest.mark.requirement("stores:cost:indexes")
@@ -75,7 +160,7 @@ def statements() -> Iterator[list[Statement]]:
     made: list[Statement] = []
 
     def note(_connection: object, _cursor: object, sql: str, values: object, _context: object, many: bool) -> None:
-        if sql.startswith(("SELECT", "UPDATE", "DELETE")):
+        if sql.startswith(("SELECT", "UPDATE", "DELETE", "INSERT")):
             made.append((sql, tuple(values[0] if many else values)))  # type: ignore[index, arg-type]  # as drivers have it
 
     event.listen(Engine, "before_cursor_execute", note)

@@ -126,7 +126,7 @@ async def test_a_queue_is_bounded(keepers: Keepers) -> None:
 async def test_a_turn_that_waits_for_its_caller_hinders_nobody(keepers: Keepers) -> None:
     chat = await keepers.chat()
     waiting = (await keepers.accept(chat)).turn
-    await keepers.turns.state(waiting.id, "waiting")
+    await keepers.turns.state(waiting.id, waiting.epoch, "waiting")
     accepted = await keepers.accept(chat, policy="reject")
     assert ids(accepted.ahead) == [waiting.id]
     assert accepted.ahead[0].state == "waiting"
@@ -267,7 +267,7 @@ async def test_a_turn_ends_once(keepers: Keepers) -> None:
     late = await keepers.turns.end(an_ending(turn, a_step("second"), status="incomplete", fault=fault))
     assert late == ended
     await keepers.turns.keep([a_piece(turn, [TextGrew(1, "late")], ended.head + 1)])
-    await keepers.turns.state(turn.id, "waiting")
+    await keepers.turns.state(turn.id, turn.epoch, "waiting")
     assert await keepers.turns.find(turn.id, None) == ended
     assert [text for _, text, _ in await texts(keepers, chat)] == ["hello", "first"]
 
@@ -278,7 +278,7 @@ async def test_a_whole_turn_may_be_asked_for_at_once(keepers: Keepers) -> None:
     turn = (await keepers.accept(chat)).turn
     step = a_step("one")
     told = await asyncio.gather(
-        keepers.turns.state(turn.id, "running"),
+        keepers.turns.state(turn.id, turn.epoch, "running"),
         keepers.turns.keep([a_piece(turn, step[:2])]),
         keepers.turns.end(an_ending(turn, step[2:], first=4)),
         keepers.turns.accept(new),

@@ -27,18 +27,9 @@ from parlance.core.stores import Reach
 from parlance.core.stores.bells import Bells
 from parlance.core.stores.chats import Chats, NewChat
 from parlance.core.stores.messages import Messages
+from parlance.core.stores.request_keys import RequestKey
 from parlance.core.stores.subtenants import Subtenants
-from parlance.core.stores.turns import (
-    Accepted,
-    Ending,
-    Leases,
-    NewTurn,
-    Piece,
-    RequestKey,
-    SendPolicy,
-    TurnRecord,
-    Turns,
-)
+from parlance.core.stores.turns import Accepted, Ending, Leases, NewTurn, Piece, SendPolicy, TurnRecord, Turns
 from parlance.core.transcript import fold_messages
 from parlance.core.usage import Finish, Usage
 from parlance.store.bells import SqlBells

@@ -16,6 +16,7 @@ from parlance.core.stores import Page, Reach
 from parlance.core.stores.model_calls import CallFilter, ModelCall, UsageTotal
 from parlance.core.stores.turns import TurnRecord
 from parlance.store.in_memory.answers import InMemoryAnswers
+from parlance.store.in_memory.shelf import Shelf
 from tests.unit.routing.virtual_time import now, pass_by, run
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -114,7 +115,7 @@ class Answers(InMemoryAnswers):
     """Whose forgetting is one of the `stores`' calls."""
 
     def __init__(self, stores: Stores) -> None:
-        super().__init__()
+        super().__init__(Shelf())
         self._stores = stores
 
     async def forget(self, before: datetime) -> int:

@@ -80,6 +80,18 @@ def test_it_works_on_postgresql(in_folder: Path, empty_postgres: str, monkeypatc
 
 
 @pytest.mark.requirement("database:address:bad")
+@pytest.mark.parametrize("name", ["DATABASE_URL", "PARLANCE_DATABASE__LISTEN_URL"])
+def test_the_doctor_tells_of_an_address_that_is_none(
+    name: str, in_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PARLANCE_DISCOVERY", "false")
+    monkeypatch.setenv(name, "mysql://app:canary-0123456789@db/chats")
+    result = CliRunner().invoke(main, ["doctor"])
+    assert (result.exit_code, "must begin with postgresql://" in result.output) == (2, True), result.output
+    assert "canary" not in result.output
+
+
+@pytest.mark.requirement("database:address:bad")
 def test_an_address_that_is_none_and_one_where_nobody_listens(
     in_folder: Path, monkeypatch: pytest.MonkeyPatch, postgres: PostgresServer
 ) -> None:

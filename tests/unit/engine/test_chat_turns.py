@@ -7,7 +7,7 @@ from msgspec import structs
 
 from parlance.core.errors import ChatBusy, ChatNotFound, ChatQueueFull, IdempotencyKeyReused, TurnNotFound
 from parlance.core.events import Event, ToolCalled, ToolReturned, TurnEnded
-from parlance.core.ids import ChatId, KeyId, new_chat_id
+from parlance.core.ids import ChatId, KeyId, new_chat_id, new_owner_id
 from parlance.core.journal import Cursor
 from parlance.core.principal import DEFAULT_SUBTENANT, LOCAL_ADMIN, Principal
 from parlance.core.requests import Request
@@ -23,7 +23,7 @@ from parlance.testing.clock import settle
 from parlance.testing.provider import ScriptedProvider, answering, calling
 from tests.turns.chat_stage import ChatStage, Shelves, heard
 from tests.turns.laws import broken_laws
-from tests.turns.stage import here, of, until
+from tests.turns.stage import ending, here, of, until
 
 STRANGER = Principal("subtenant", KeyId("stranger"), "elsewhere")
 
@@ -312,6 +312,61 @@ async def test_a_wait_whose_time_was_over_meanwhile_goes_on_with_an_error_for_th
     assert isinstance(events[-1], TurnEnded)
     assert events[-1].status == "completed"
     await other.engine.close()
+
+
+@pytest.mark.requirement("stores:turns:owners")
+async def test_a_process_that_was_taken_for_dead_lets_go_of_its_turn() -> None:
+    """Else it would go on asking models and running tools beside the process that has the turn now."""
+    shelves = await Shelves().opened()
+    provider = ScriptedProvider(calling(("pick", "{}")), [asyncio.Event()])
+    stale = ChatStage(shelves, provider)
+    turn = await stale.send(await shelves.chat(), callers_tools=("pick",))
+    await until(here(turn), lambda event: isinstance(event, ToolCalled))
+    await settle()
+    owner = ChatStage(shelves, ScriptedProvider(answering("It is red")))
+    await shelves.leases.hold(owner.owner, 60)
+    (record,) = await shelves.leases.adopt(owner.owner)
+    (call,) = of(turn.log.read(), ToolCalled)
+    following = asyncio.create_task(heard(turn))
+    await turn.answer([Answer(call.call.id, "blue")])
+    told = await following
+    assert ending(told).status == "incomplete"
+    assert provider.opened == provider.closed
+    assert await shelves.turns.find(turn.id, None) == record
+    await owner.engine.adopt(record)
+    elsewhere = await stale.engine.find(turn.id, LOCAL_ADMIN)
+    assert (elsewhere.ended, elsewhere.log.epoch) == (False, record.epoch)
+    adopted = await owner.engine.find(turn.id, LOCAL_ADMIN)
+    await adopted.answer([Answer(call.call.id, "red")])
+    assert ending(await heard(adopted)).status == "completed"
+    await stale.engine.close()
+    await owner.engine.close()
+
+
+@pytest.mark.requirement("stores:turns:owners")
+async def test_a_turn_that_comes_back_to_a_process_that_was_taken_for_dead_runs_there_once() -> None:
+    shelves = await Shelves().opened()
+    stage = ChatStage(shelves, ScriptedProvider(calling(("pick", "{}")), answering("It is red")))
+    turn = await stage.send(await shelves.chat(), callers_tools=("pick",))
+    await until(here(turn), lambda event: isinstance(event, ToolCalled))
+    await settle()
+    await shelves.leases.adopt(new_owner_id())
+    await shelves.leases.hold(stage.owner, 60)
+    (record,) = await shelves.leases.adopt(stage.owner)
+    await stage.engine.adopt(record)
+    assert turn.ended
+    again = await stage.engine.find(turn.id, LOCAL_ADMIN)
+    assert (again is not turn, stage.engine.running) == (True, 1)
+    (call,) = of(again.log.read(), ToolCalled)
+    await settle()
+    await again.answer([Answer(call.call.id, "red")])
+    assert ending(await heard(again)).status == "completed"
+    await again.finished()
+    assert stage.engine.running == 0
+    assert await stage.engine.find(turn.id, LOCAL_ADMIN) is again
+    (stored,) = await shelves.turns.list(record.chat, Page(), None)
+    assert (stored.state, len(stored.former_epochs)) == ("completed", 2)
+    await stage.engine.close()
 
 
 def overdue(event: Event) -> Event:

@@ -56,9 +56,9 @@ class AwayTurns(InMemoryTurns):
 
     away = False
 
-    async def keep(self, pieces: Sequence[Piece]) -> None:
+    async def keep(self, pieces: Sequence[Piece]) -> frozenset[TurnId]:
         self._check()
-        await super().keep(pieces)
+        return await super().keep(pieces)
 
     async def end(self, ending: Ending) -> TurnRecord:
         self._check()

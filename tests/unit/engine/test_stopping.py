@@ -22,6 +22,7 @@ from parlance.core.ids import CallId
 from parlance.core.json import JsonObject
 from parlance.core.observers import TurnFacts
 from parlance.core.parts import Text, ToolOutput
+from parlance.core.provider import Listener
 from parlance.core.requests import Request
 from parlance.core.tool import Answer
 from parlance.core.transcript import fold_history
@@ -185,9 +186,9 @@ async def test_a_cancel_of_an_ended_turn_says_that_it_came_too_late() -> None:
 class Clumsy(ScriptedProvider):
     """A provider that breaks while its connection is being closed."""
 
-    async def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
+    async def stream_to(self, request: Request, listener: Listener) -> AsyncGenerator[Sequence[Delta], None]:
         try:
-            async for batch in super().stream(request):
+            async for batch in super().stream_to(request, listener):
                 yield batch
         finally:
             await asyncio.sleep(0)

@@ -294,7 +294,7 @@ async def test_a_caller_that_gives_no_answer_in_time_is_told_of_to_the_model() -
     turn = await Stage(provider, options=EngineOptions(answer_timeout=0.01)).start(callers_tools=["pick"])
     events = await ended(turn)
     assert ending(events).status == "completed"
-    assert results(asked(provider, 2)) == [("call_0", "The caller gave no result within 0.01 s.", True)]
+    assert results(asked(provider, 2)) == [("call_0", "The caller gave no result in time.", True)]
 
 
 async def test_calls_of_ours_and_of_the_callers_go_side_by_side() -> None:

@@ -8,13 +8,14 @@ import pytest
 
 from parlance.core.errors import StorageUnavailable
 from parlance.core.events import Event, StepEnded, StepStarted, TextGrew, TurnEnded, TurnStarted
-from parlance.core.ids import OwnerId, TurnId, new_chat_id, new_epoch, new_message_id, new_turn_id
+from parlance.core.ids import Epoch, OwnerId, TurnId, new_chat_id, new_epoch, new_message_id, new_turn_id
 from parlance.core.messages import Origin, user_message
 from parlance.core.principal import DEFAULT_SUBTENANT, LOCAL_ADMIN
 from parlance.core.stores.chats import NewChat
 from parlance.core.stores.turns import Accepted, Ending, NewTurn, Piece, TurnRecord
 from parlance.journal.memory import MemoryJournal
 from parlance.journal.stored import Keeping, StoredJournal, StoredLog
+from parlance.store.in_memory.leases import InMemoryLeases
 from parlance.store.in_memory.shelf import Shelf
 from parlance.store.in_memory.subtenants import InMemorySubtenants
 from parlance.store.in_memory.turns import InMemoryTurns
@@ -28,23 +29,24 @@ class ShakyTurns(InMemoryTurns):
 
     def __init__(self, shelf: Shelf) -> None:
         super().__init__(shelf)
+        self.shelf = shelf
         self.away = False
         self.tries = 0
         self.may_keep = asyncio.Event()
         self.may_keep.set()
 
-    async def keep(self, pieces: Sequence[Piece]) -> None:
+    async def keep(self, pieces: Sequence[Piece]) -> frozenset[TurnId]:
         await self.may_keep.wait()
         self._check()
-        await super().keep(pieces)
+        return await super().keep(pieces)
 
     async def end(self, ending: Ending) -> TurnRecord:
         self._check()
         return await super().end(ending)
 
-    async def state(self, turn: TurnId, state: Literal["running", "waiting"]) -> None:
+    async def state(self, turn: TurnId, epoch: Epoch, state: Literal["running", "waiting"]) -> None:
         self._check()
-        await super().state(turn, state)
+        await super().state(turn, epoch, state)
 
     def _check(self) -> None:
         self.tries += 1
@@ -195,11 +197,11 @@ async def test_a_state_that_could_not_be_kept_is_kept_later_and_only_the_newest(
     house = House(Keeping(delay=0.0, again=0.0))
     log, other = await house.opened(), await house.opened()
     house.turns.away = True
-    house.journal.tell_state(log.turn, "running")
-    house.journal.tell_state(other.turn, "waiting")
+    house.journal.tell_state(log.turn, log.epoch, "running")
+    house.journal.tell_state(other.turn, other.epoch, "waiting")
     await settle()
     assert house.turns.tries > 1
-    house.journal.tell_state(log.turn, "waiting")
+    house.journal.tell_state(log.turn, log.epoch, "waiting")
     house.turns.away = False
     await settle()
     assert [(await house.turns.find(one.turn, None)).state for one in (log, other)] == ["waiting", "waiting"]
@@ -223,3 +225,28 @@ async def test_what_was_kept_is_restored_with_its_numbers_and_cursors() -> None:
     restored = house.journal.restore(await house.turns.events(log.turn))
     assert [*restored.numbered()] == [*log.numbered()]
     assert (restored.epoch, restored.head, restored.ended) == (log.epoch, log.head, True)
+
+
+@pytest.mark.parametrize("durability", ["grouped", "strict"])
+async def test_what_somebody_else_goes_on_with_is_neither_told_nor_kept_here(
+    durability: Literal["grouped", "strict"],
+) -> None:
+    house, heard = House(Keeping(durability, delay=0.0)), asyncio.Event()
+    log = await house.opened()
+    house.journal.when_lost(log.turn, heard.set)
+    await house.turns.state(log.turn, log.epoch, "waiting")
+    (adopted,) = await InMemoryLeases(house.turns.shelf).adopt(OwnerId("them"))
+    log.append(words("a"))
+    await settle()
+    assert heard.is_set()
+    head = log.head
+    assert head == (2 if durability == "grouped" else 1)
+    log.append(words("b"))
+    await settle()
+    assert log.head == head
+    ended = await log.end(ENDED)
+    assert (ended.status, ended.fault.code if ended.fault else None) == ("incomplete", "interrupted")
+    assert log.head == head + 1
+    assert await house.turns.find(log.turn, None) == adopted
+    assert len(await house.kept(log)) == 1
+    await house.journal.close()

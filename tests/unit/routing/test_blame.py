@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from parlance.core.deltas import Began, Delta, Finished, Noted, TextDelta, Unknown, UsageReported
 from parlance.core.errors import HostFailed, HostRateLimited, HostTimeout, TruncatedAnswer
+from parlance.core.provider import Listener
 from parlance.core.requests import Request
 from parlance.core.usage import Usage
 from parlance.routing.attempt import MOST_HELD
@@ -30,7 +31,7 @@ class Hanging(ScriptedProvider):
         super().__init__(name="a")
         self._around = around
 
-    async def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
+    async def stream_to(self, request: Request, listener: Listener) -> AsyncGenerator[Sequence[Delta], None]:
         self.requests.append(request)
         self._around.now += request.timeout or 60.0
         if self._around.now:

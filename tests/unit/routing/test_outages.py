@@ -9,6 +9,7 @@ import pytest
 from parlance.core.deltas import Began, Delta, Finished, TextDelta
 from parlance.core.errors import HostFailed, HostQuotaExhausted, HostRateLimited, HostTimeout, UpstreamError
 from parlance.core.messages import user_message
+from parlance.core.provider import Listener
 from parlance.core.requests import Request
 from parlance.routing.candidates import Candidate, Conduct
 from parlance.routing.health import HealthBook
@@ -34,7 +35,7 @@ class TimedHost(ScriptedProvider):
         self._latency = latency
         self.error = error
 
-    async def stream(self, request: Request) -> AsyncGenerator[Sequence[Delta], None]:
+    async def stream_to(self, request: Request, listener: Listener) -> AsyncGenerator[Sequence[Delta], None]:
         self.asked.append(now())
         await pass_by(self._latency)
         if self.error is not None:

@@ -46,6 +46,42 @@ def test_the_application_s_name_and_the_size_of_the_cache_are_ours_to_use() -> N
     )
 
 
+@pytest.mark.parametrize("query", ["prepared_statement_cache_size=0", "statement_cache_size=0", "pgbouncer=true"])
+@pytest.mark.requirement("database:pooler:address")
+def test_a_pooler_is_told_of_in_the_words_of_several_programs(query: str) -> None:
+    address = read_address(f"postgres://db/chats?{query}")
+    assert isinstance(address, PostgresqlAddress)
+    assert (address.dsn, address.pooled) == ("postgresql://db/chats", True)
+
+
+@pytest.mark.parametrize(
+    ("text", "dsn", "shown"),
+    [
+        ("app:p%40ss%2Fword@db/chats", "app:p%40ss%2Fword@db/chats", "db"),
+        ("app:p@ss:w+rd%@db/chats", "app:p%40ss%3Aw%2Brd%25@db/chats", "db"),
+        ("db/chats?user=app&password=p+w%26rd", "db/chats?user=app&password=p%2Bw%26rd", "db"),
+        ("app@[2001:db8::1]:5433/chats", "app@[2001:db8::1]:5433/chats", "[2001:db8::1]:5433"),
+        ("[::1]:1,two,[::2]/chats", "[::1]:1,two,[::2]/chats", "[::1]:1,two,[::2]"),
+        ("app@%2Fvar%2Frun%2Fpostgresql/chats", "app@%2Fvar%2Frun%2Fpostgresql/chats", "/var/run/postgresql"),
+        ("/chats?host=/run/pg&port=5433", "/chats?host=%2Frun%2Fpg&port=5433", "/run/pg"),
+        ("app@db/?dbname=chats", "app@db/?dbname=chats", "db"),
+        ("app@db/chats?options=-c%20role%3Dother", "app@db/chats?options=-c%20role%3Dother", "db"),
+    ],
+)
+@pytest.mark.requirement("database:address:forms")
+def test_every_sign_and_every_kind_of_host_is_taken(text: str, dsn: str, shown: str) -> None:
+    address = read_address(f"postgresql://{text}")
+    assert isinstance(address, PostgresqlAddress)
+    assert (address.dsn, address.shown) == (f"postgresql://{dsn}", f"PostgreSQL 'chats' at {shown}")
+
+
+def test_the_machine_s_authorities_are_trusted_with_names_compared() -> None:
+    for query in ("sslrootcert=system", "sslrootcert=system&sslmode=verify-full"):
+        address = read_address(f"postgres://db/chats?{query}")
+        assert isinstance(address, PostgresqlAddress)
+        assert (address.dsn, address.system_roots) == ("postgresql://db/chats", True)
+
+
 def test_several_servers_may_be_named() -> None:
     address = read_address("postgresql://app:secret@one:5432,two:5433/chats?target_session_attrs=primary")
     assert isinstance(address, PostgresqlAddress)
@@ -77,8 +113,20 @@ def test_a_file_of_sqlite_counts_from_the_working_folder(text: str, file: Path |
             "is no address: write postgresql://USER:PASSWORD@HOST:PORT/DATABASE",
         ),
         (f"postgres://app:{CANARY}@[::1/chats", "is no address"),
-        (f"postgres://app:{CANARY}@db/chats?sslmode={CANARY}", "has an sslmode that there is not"),
+        (f"postgres://app:{CANARY}@db/chats?sslmode={CANARY}", "has an unknown sslmode"),
         (f"postgres://db/chats?prepared_statement_cache_size={CANARY}", "that is no number"),
+        (f"postgres://app:12/{CANARY}@db/chats", "and in a password %2F for /"),
+        (f"postgres://app:12?{CANARY}@db/chats", "and in a password %2F for /"),
+        (f"postgres://app:12#{CANARY}@db/chats", "and in a password %2F for /"),
+        (f"postgres://app:{CANARY}@one:1,two:{CANARY}/chats", "is no address"),
+        (f"postgres://app:{CANARY}@/chats?host=db&port=none", "has a port that is no number"),
+        (f"postgres://app:{CANARY}@db/chats?target_session_attrs=best", "unknown target_session_attrs; .* read-write"),
+        (f"postgres://app:{CANARY}@db/chats?sslnegotiation=x", "unknown sslnegotiation; .* direct"),
+        (f"postgres://app:{CANARY}@db/chats?require_auth=x&hostaddr=y", "says hostaddr, require_auth, which can't be"),
+        (f"postgres://app:{CANARY}@db/chats?sslrootcert=system&sslmode=require", "needs sslmode=verify-full"),
+        (f"postgres://app:{CANARY}@db/chats?sslrootcert=system&sslcert=a", "name the authority's file"),
+        ("sqlite:///chats.db?mode=ro", "must name a file that may be written"),
+        ("sqlite:///chats.db?immutable=1", "must name a file that may be written"),
         (f"sqlite://{CANARY}.db", "must be written with three slashes"),
         ("sqlite:///:memory:", "must name a file"),
     ],

@@ -9,7 +9,7 @@ import pytest
 
 from parlance.core.errors import RequestInFlight, StorageUnavailable
 from parlance.core.stores.answers import Answers, Claim, KeptAnswer
-from parlance.core.stores.turns import RequestKey
+from parlance.core.stores.request_keys import RequestKey
 from parlance.store import answers as module
 from parlance.store.answers import SqlAnswers
 from parlance.store.database import Database

@@ -3,8 +3,11 @@
 import asyncio
 import signal
 import sqlite3
+import threading
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, text
@@ -144,6 +147,19 @@ async def test_a_file_that_is_no_database_is_told_of(tmp_path: Path) -> None:
     await database.close()
 
 
+def test_a_loop_that_ends_while_a_file_is_opened_leaves_no_thread_behind(tmp_path: Path) -> None:
+    file = tmp_path / "parlance.db"
+    file.write_bytes(b"not a database, whatever its name says" * 100)
+    before = set(threading.enumerate())
+    for _ in range(20):
+        database = open_database(file)
+        with pytest.raises(StorageUnavailable):
+            asyncio.run(owners(database))
+    for thread in set(threading.enumerate()) - before:
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+
+
 @pytest.mark.requirement("database:postgresql:gone")
 async def test_a_postgresql_that_is_gone_is_told_of_and_comes_back(
     postgresql: Database, own_postgres: PostgresServer
@@ -250,3 +266,45 @@ def test_what_may_have_been_kept_is_said_to() -> None:
     error = Circuit("The database", FakeClock()).blow(LOST, kept=None)
     assert error.message.endswith("What was to be kept may have been kept, or not.")
     assert error.retry_after == 1.0
+
+
+@pytest.mark.requirement("database:sqlite:read_only")
+async def test_a_sqlite_that_can_t_be_written_any_more_is_read_and_comes_back(sqlite: Database) -> None:
+    await put(sqlite, OWNERS[0])
+    await only_read(sqlite, "ON")
+    for _ in range(2):
+        with pytest.raises(StorageUnavailable, match=r"may not be written; give this .* Nothing was changed"):
+            await put(sqlite, OWNERS[1])
+        assert await owners(sqlite) == {OWNERS[0]}
+    assert "may not be written" in str(sqlite.outage)
+    await only_read(sqlite, "OFF")
+    await come_back(sqlite, OWNERS[2])
+    assert await owners(sqlite) == {OWNERS[0], OWNERS[2]}
+    assert sqlite.outage is None
+
+
+async def only_read(database: Database, state: str) -> None:
+    """What the system's rights do not do to root, and not to files that are open, SQLite itself does."""
+    async with database._engines[1].connect() as connection:
+        writer: Any = (await connection.get_raw_connection()).driver_connection
+        await writer.visit(lambda opened: opened.execute(f"PRAGMA query_only={state}").close())
+
+
+@pytest.mark.requirement("database:postgresql:read_only")
+async def test_a_postgresql_that_becomes_read_only_is_read_and_comes_back(
+    postgresql: Database, own_postgres: PostgresServer
+) -> None:
+    await put(postgresql, OWNERS[0])
+    await asyncio.to_thread(own_postgres.become_read_only, True)
+    tried = iter(OWNERS[4:])
+    async with asyncio.timeout(PATIENCE):
+        while postgresql.outage is None:
+            with suppress(StorageUnavailable):
+                await put(postgresql, next(tried))
+    with pytest.raises(StorageUnavailable, match="is read-only now; name the server that may be written"):
+        await put(postgresql, OWNERS[2])
+    kept = await owners(postgresql)
+    assert postgresql.outage is not None
+    await asyncio.to_thread(own_postgres.become_read_only, False)
+    await come_back(postgresql, OWNERS[3])
+    assert await owners(postgresql) == kept | {OWNERS[3]}

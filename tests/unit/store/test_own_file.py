@@ -1,14 +1,16 @@
 """A SQLite database belongs to one process, on a disk of its machine."""
 
+import errno
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from parlance.store import own_file
-from parlance.store.own_file import file_system, take
+from parlance.store.own_file import file_system, look, take
 from parlance.store.refusal import DatabaseRefused
 
 MOUNTS = """\
@@ -27,6 +29,23 @@ take(Path(sys.argv[1]))
 print("taken", flush=True)
 sys.stdin.read()
 """
+
+
+@pytest.fixture
+def read_only_folder(tmp_path: Path) -> Iterator[Path]:
+    """Where not even root may write, if there is a way to have one."""
+    folder = tmp_path / "closed"
+    folder.mkdir()
+    if os.geteuid():
+        folder.chmod(0o500)
+        yield folder
+        folder.chmod(0o700)
+        return
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "ro", "tmpfs", folder], capture_output=True, check=False)
+    if mounted.returncode:
+        pytest.skip("nothing can be mounted here, and root may write everywhere")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
 
 
 @pytest.fixture
@@ -83,7 +102,41 @@ def test_a_sqlite_that_is_too_old_is_refused(tmp_path: Path, monkeypatch: pytest
         take(tmp_path / "parlance.db")
 
 
-def test_a_folder_that_can_t_be_made_is_told_of(tmp_path: Path) -> None:
+@pytest.mark.parametrize("ask", [take, look])
+@pytest.mark.requirement("database:sqlite:unusable")
+def test_a_folder_that_can_t_be_made_is_told_of(ask: Callable[[Path], object], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DatabaseRefused, match=r"can't be opened: .*PARLANCE_DATA"):
-        take(tmp_path / "file" / "parlance.db")
+    with pytest.raises(DatabaseRefused, match=r"can't be opened: .* Move away what is in its place, .*PARLANCE_DATA"):
+        ask(tmp_path / "file" / "parlance.db")
+
+
+@pytest.mark.parametrize("ask", [take, look])
+def test_a_folder_in_the_file_s_place_is_told_of(ask: Callable[[Path], object], tmp_path: Path) -> None:
+    (tmp_path / "parlance.db").mkdir()
+    with pytest.raises(DatabaseRefused, match=r"Is a directory\. Move away what is in its place"):
+        ask(tmp_path / "parlance.db")
+
+
+@pytest.mark.parametrize("ask", [take, look])
+@pytest.mark.requirement("database:sqlite:unusable")
+def test_a_folder_that_can_t_be_written_is_told_of(ask: Callable[[Path], object], read_only_folder: Path) -> None:
+    with pytest.raises(DatabaseRefused, match=r"can't be opened: .*(Read-only file system|denied)\..* or name another"):
+        ask(read_only_folder / "new" / "parlance.db")
+
+
+def test_to_look_makes_nothing_and_leaves_a_lock_alone(tmp_path: Path) -> None:
+    look(tmp_path / "new" / "parlance.db")
+    assert not (tmp_path / "new").exists()
+    lock = take(tmp_path / "parlance.db")
+    look(tmp_path / "parlance.db")
+    with pytest.raises(DatabaseRefused, match="in use by another"):
+        take(tmp_path / "parlance.db")
+    lock.release()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES])
+def test_each_reason_has_its_advice(number: int, tmp_path: Path) -> None:
+    told = own_file._refusal(tmp_path / "parlance.db", OSError(number, os.strerror(number))).message
+    assert os.strerror(number) in told
+    advised = {errno.EROFS: "lies on writable", errno.EACCES: "leave to write"}.get(number, "Make room")
+    assert advised in told

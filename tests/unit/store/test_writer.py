@@ -3,16 +3,17 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import pytest
 from msgspec import structs
 
 from parlance.core.errors import InternalError, StorageUnavailable
-from parlance.core.ids import new_chat_id
+from parlance.core.ids import ChatId, new_chat_id
 from parlance.core.stores import Page
 from parlance.core.stores.chats import NewChat
+from parlance.core.stores.turns import Accepted
 from parlance.store.addresses import read_address
 from parlance.store.database import Database, open_database
 from parlance.testing.clock import settle
@@ -24,9 +25,12 @@ from tests.contract.stores.turn_world import (
     a_piece,
     a_step,
     an_ending,
+    ids,
     opened_keepers,
     texts,
 )
+from tests.probes.breaking import Breaking
+from tests.probes.breaking import breaking as breaking
 from tests.probes.databases import sqlite_with_tables
 from tests.probes.postgres import PostgresServer, tables_as_sql
 
@@ -96,6 +100,71 @@ async def test_a_turn_whose_asker_left_while_it_was_accepted_is_ended(sqlite: Da
         assert states == ["incomplete", second.turn.state, "queued"]
 
 
+@pytest.mark.requirement("stores:turns:left")
+async def test_a_turn_whose_asker_left_is_ended_though_the_database_broke_off_as_it_was_kept(
+    sqlite: Database, breaking: Breaking
+) -> None:
+    async with opened_keepers(sqlite) as keepers:
+        chat = await keepers.chat()
+        async with sqlite.writing():
+            asking = asyncio.create_task(keepers.accept(chat, "first"))
+            await settle()
+            asking.cancel()
+            await settle()
+        breaking.breaks(times=1)
+        second = await accepted(keepers, chat)
+        states = [turn.state for turn in await keepers.turns.list(chat, Page(), None)]
+        assert (states, ids(second.ahead), breaking.broken) == (["incomplete", "running"], [], 1)
+
+
+@pytest.mark.requirement("stores:turns:left")
+async def test_a_turn_whose_asker_left_in_the_moment_when_it_was_told_is_ended(keepers: Keepers) -> None:
+    chat = await keepers.chat()
+    rung = asyncio.Event()
+    keepers.bells.subscribe(chat, rung.set)
+    asking = asyncio.create_task(keepers.accept(chat, "first"))
+    async with asyncio.timeout(10):
+        await rung.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await accepted(keepers, chat)
+    states = [turn.state for turn in await keepers.turns.list(chat, Page(), None)]
+    assert states == ["incomplete", "running"]
+
+
+@pytest.mark.requirement("stores:turns:doubt")
+async def test_of_a_group_that_is_written_one_by_one_those_are_told_that_were_kept(
+    sqlite: Database, breaking: Breaking
+) -> None:
+    """The third breaks off, and the fourth is not begun: both are refused, each in its own words."""
+    async with opened_keepers(sqlite) as keepers:
+        chat = await keepers.chat()
+        taken = (await keepers.accept(chat)).turn
+        asked = [a_new_turn(await keepers.chat()) for _ in range(4)]
+        asked[1] = structs.replace(asked[1], id=taken.id)
+        first = asyncio.create_task(keepers.turns.accept(asked[0]))
+        rest = [asyncio.create_task(keepers.turns.accept(one)) for one in asked[1:]]
+        rung = asyncio.Event()
+        keepers.bells.subscribe(asked[0].chat, rung.set)
+        await rung.wait()
+        breaking.breaks(times=1)
+        told = await asyncio.gather(first, *rest, return_exceptions=True)
+        assert [type(one) for one in told] == [Accepted, InternalError, StorageUnavailable, StorageUnavailable]
+        assert [one.maybe_kept for one in told if isinstance(one, StorageUnavailable)] == [True, False]
+        assert "Nothing was changed" in str(told[3])
+        await accepted(keepers, chat)
+        assert (await keepers.turns.find(asked[2].id, None)).state == "running"
+
+
+async def accepted(keepers: Keepers, chat: ChatId) -> Accepted:
+    """A turn that is taken once the database is there again."""
+    async with asyncio.timeout(10):
+        while True:
+            with suppress(StorageUnavailable):
+                return await keepers.accept(chat, "next")
+
+
 @pytest.mark.requirement("stores:turns:outage")
 async def test_while_the_database_is_locked_nothing_is_acknowledged(sqlite: Database, tmp_path: Path) -> None:
     async with opened_keepers(sqlite) as keepers:
@@ -106,7 +175,7 @@ async def test_while_the_database_is_locked_nothing_is_acknowledged(sqlite: Data
         told = await asyncio.gather(
             outcomes(keepers, MANY),
             keepers.turns.keep([a_piece(turn, step[:3])]),
-            keepers.turns.state(turn.id, "waiting"),
+            keepers.turns.state(turn.id, turn.epoch, "waiting"),
             keepers.turns.end(an_ending(turn, step)),
             return_exceptions=True,
         )

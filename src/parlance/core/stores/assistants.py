@@ -8,6 +8,7 @@ from msgspec import UNSET, Struct, UnsetType
 from parlance.core.ids import AssistantId
 from parlance.core.json import JsonObject
 from parlance.core.stores import Page, Reach
+from parlance.core.stores.answers import Once
 from parlance.core.stores.chats import Names
 
 
@@ -45,7 +46,9 @@ class AssistantChange(Struct, frozen=True):
 
 
 class Assistants(Protocol):
-    async def create(self, subtenant: str | None, new: AssistantChange, reach: Reach) -> Assistant:
+    async def create(
+        self, subtenant: str | None, new: AssistantChange, reach: Reach, once: Once[Assistant] | None = None
+    ) -> Assistant:
         """`SubtenantNotFound`; also where a caller who may not see all asks for one of the whole service's."""
         ...
 
@@ -57,10 +60,12 @@ class Assistants(Protocol):
 
     async def count(self, reach: Reach) -> int: ...
 
-    async def change(self, id: AssistantId, change: AssistantChange, reach: Reach) -> Assistant:
+    async def change(
+        self, id: AssistantId, change: AssistantChange, reach: Reach, once: Once[Assistant] | None = None
+    ) -> Assistant:
         """`AssistantNotFound`, also for one that may be seen and not changed."""
         ...
 
-    async def delete(self, id: AssistantId, reach: Reach) -> Assistant:
+    async def delete(self, id: AssistantId, reach: Reach, once: Once[Assistant] | None = None) -> Assistant:
         """`AssistantNotFound`, as of `change`. Chats that were made with it go on without."""
         ...

@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from parlance.core.ids import AssistantId, ChatId
 from parlance.core.stores import Page, Reach
+from parlance.core.stores.answers import Once
 
 Names = tuple[str, ...] | None
 """A selection of tools: None where nothing was said, empty for none of them."""
@@ -46,7 +47,7 @@ class ChatChange(Struct, frozen=True):
 
 
 class Chats(Protocol):
-    async def create(self, new: NewChat, reach: Reach) -> Chat:
+    async def create(self, new: NewChat, reach: Reach, once: Once[Chat] | None = None) -> Chat:
         """`SubtenantNotFound`; `AssistantNotFound` also for one of another subtenant."""
         ...
 
@@ -58,10 +59,10 @@ class Chats(Protocol):
         """`SubtenantNotFound`."""
         ...
 
-    async def change(self, id: ChatId, change: ChatChange, reach: Reach) -> Chat:
+    async def change(self, id: ChatId, change: ChatChange, reach: Reach, once: Once[Chat] | None = None) -> Chat:
         """`ChatNotFound`."""
         ...
 
-    async def delete(self, id: ChatId, reach: Reach) -> Chat:
+    async def delete(self, id: ChatId, reach: Reach, once: Once[Chat] | None = None) -> Chat:
         """With its messages, turns and logs. `ChatNotFound`. Its turns must have ended."""
         ...

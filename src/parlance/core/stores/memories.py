@@ -8,6 +8,7 @@ from msgspec import Struct
 from parlance.core.ids import MemoryId
 from parlance.core.json import JsonValue
 from parlance.core.stores import Page, Reach
+from parlance.core.stores.answers import Once
 
 
 class Memory(Struct, frozen=True):
@@ -24,7 +25,9 @@ class Memory(Struct, frozen=True):
 class Memories(Protocol):
     """Each raises `SubtenantNotFound` for a subtenant that is not there or out of reach."""
 
-    async def create(self, subtenant: str, key: str, value: JsonValue, reach: Reach) -> Memory:
+    async def create(
+        self, subtenant: str, key: str, value: JsonValue, reach: Reach, once: Once[Memory] | None = None
+    ) -> Memory:
         """`AlreadyExists` for a key that is taken."""
         ...
 
@@ -38,10 +41,12 @@ class Memories(Protocol):
         """The first of them by key, for a model."""
         ...
 
-    async def change(self, subtenant: str, key: str, value: JsonValue, reach: Reach) -> Memory:
+    async def change(
+        self, subtenant: str, key: str, value: JsonValue, reach: Reach, once: Once[Memory] | None = None
+    ) -> Memory:
         """`MemoryNotFound`."""
         ...
 
-    async def delete(self, subtenant: str, key: str, reach: Reach) -> Memory:
+    async def delete(self, subtenant: str, key: str, reach: Reach, once: Once[Memory] | None = None) -> Memory:
         """`MemoryNotFound`."""
         ...

@@ -7,6 +7,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 from parlance.core.json import JsonObject
 from parlance.core.stores import Page, Reach
+from parlance.core.stores.answers import Once
 
 
 class Subtenant(Struct, frozen=True):
@@ -27,7 +28,14 @@ class SubtenantChange(Struct, frozen=True):
 
 
 class Subtenants(Protocol):
-    async def create(self, *, id: str | None = None, name: str | None = None, metadata: JsonObject) -> Subtenant:
+    async def create(
+        self,
+        *,
+        id: str | None = None,
+        name: str | None = None,
+        metadata: JsonObject,
+        once: Once[Subtenant] | None = None,
+    ) -> Subtenant:
         """`AlreadyExists` for an `id` that is taken; without one it gets a UUID."""
         ...
 
@@ -41,10 +49,12 @@ class Subtenants(Protocol):
 
     async def list(self, page: Page, reach: Reach) -> tuple[Subtenant, ...]: ...
 
-    async def change(self, id: str, change: SubtenantChange, reach: Reach) -> Subtenant:
+    async def change(
+        self, id: str, change: SubtenantChange, reach: Reach, once: Once[Subtenant] | None = None
+    ) -> Subtenant:
         """`SubtenantNotFound`."""
         ...
 
-    async def delete(self, id: str, reach: Reach) -> Subtenant:
+    async def delete(self, id: str, reach: Reach, once: Once[Subtenant] | None = None) -> Subtenant:
         """With everything of it. `SubtenantNotFound`. Its turns must have ended: that is the caller's to see to."""
         ...

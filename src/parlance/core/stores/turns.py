@@ -13,6 +13,7 @@ from parlance.core.messages import Message
 from parlance.core.principal import Principal
 from parlance.core.stores import Page, Reach
 from parlance.core.stores.chats import Chat, Names, NewChat
+from parlance.core.stores.request_keys import RequestKey
 from parlance.core.tool import Answer
 from parlance.core.usage import Finish, Usage
 
@@ -20,19 +21,6 @@ SendPolicy = Literal["queue", "reject", "interrupt"]
 """What happens to a message for a chat that is being answered: it waits, it is refused, or it ends what runs."""
 
 State = Literal["queued", "running", "waiting"] | Status
-
-
-class RequestKey(Struct, frozen=True):
-    """A client's idempotency key: the same `key` of the same principal for the same operation is the same request.
-
-    `fingerprint` is a hash of what was asked.
-    """
-
-    home: str
-    key_id: str
-    operation: str
-    key: str
-    fingerprint: bytes
 
 
 class NewTurn(Struct, frozen=True, kw_only=True):
@@ -65,6 +53,10 @@ class NewTurn(Struct, frozen=True, kw_only=True):
 class TurnRecord(Struct, frozen=True, kw_only=True):
     """A stored turn as its row says. `position` counts a chat's turns from 1. `head`: the number of its newest event
     that is kept. `ended_at`, `status` and what stands beside it are None until its end.
+
+    `former_epochs`, in order: up to which number its events bore which epoch before this one. There is a new one where
+    somebody else went on for an owner who died, or ended the turn: what that one had told beyond what was kept is in
+    none of them.
     """
 
     id: TurnId
@@ -85,6 +77,7 @@ class TurnRecord(Struct, frozen=True, kw_only=True):
     finish: Finish | None = None
     usage: Usage | None = None
     fault: Fault | None = None
+    former_epochs: tuple[tuple[int, Epoch], ...] = ()
 
 
 class Accepted(Struct, frozen=True):
@@ -118,16 +111,16 @@ class Ending(Struct, frozen=True):
 
 
 class KeptEvents(Struct, frozen=True):
-    """What is left of a turn's log, in order. Holes are what was trimmed; `lost` is the last number that is gone.
-
-    `epochs`, in order: up to which number the events bear which epoch. There is a new one where somebody else went on
-    for an owner who died, or ended the turn: what that one had told beyond what was kept is in none of them.
-    """
+    """What is left of a turn's log, in order. Holes are what was trimmed; `lost` is the last number that is gone."""
 
     turn: TurnRecord
     events: tuple[tuple[int, Event], ...]
     lost: int = 0
-    epochs: tuple[tuple[int, Epoch], ...] = ()
+
+    @property
+    def epochs(self) -> tuple[tuple[int, Epoch], ...]:
+        """In order: up to which number the events bear which epoch."""
+        return *self.turn.former_epochs, (self.turn.head, self.turn.epoch)
 
     def epoch_of(self, number: int) -> Epoch | None:
         """Which epoch the event of this number bears; 0 stands before the first. None: there is no such event."""
@@ -150,12 +143,14 @@ class Turns(Protocol):
 
         A turn that only waits for its caller hinders nobody: it is not counted, neither for `reject` nor for `queue`.
         `ChatNotFound`, `SubtenantNotFound`, `ChatBusy`, `ChatQueueFull`, `IdempotencyKeyReused`: nothing was kept.
+        `StorageUnavailable` that says `maybe_kept`: the turn may be there, or appear soon, and whoever asked has to
+        look for it; it is theirs to run.
         """
         ...
 
-    async def keep(self, pieces: Sequence[Piece]) -> None:
-        """All in one transaction. Pieces of a turn come in order, without holes. A turn that has ended, or is another
-        owner's by now, is passed over.
+    async def keep(self, pieces: Sequence[Piece]) -> frozenset[TurnId]:
+        """All in one transaction. Pieces of a turn come in order, without holes. A turn that has ended, is gone, or is
+        another owner's by now, is passed over: those that were are returned.
         """
         ...
 
@@ -163,7 +158,9 @@ class Turns(Protocol):
         """The turn as it ended: as told here, or as somebody else had ended it before."""
         ...
 
-    async def state(self, turn: TurnId, state: Literal["running", "waiting"]) -> None: ...
+    async def state(self, turn: TurnId, epoch: Epoch, state: Literal["running", "waiting"]) -> None:
+        """Of a turn that has ended, or bears another epoch by now, nothing changes: it is another owner's."""
+        ...
 
     async def find(self, turn: TurnId, reach: Reach) -> TurnRecord:
         """`TurnNotFound`."""
@@ -179,6 +176,14 @@ class Turns(Protocol):
 
     async def list(self, chat: ChatId, page: Page, reach: Reach, *, open_only: bool = False) -> tuple[TurnRecord, ...]:
         """`ChatNotFound`."""
+        ...
+
+    async def newest(self, chat: ChatId, reach: Reach) -> TurnRecord | None:
+        """The chat's last turn. `ChatNotFound`."""
+        ...
+
+    async def bearing(self, chat: ChatId, epoch: Epoch, reach: Reach) -> TurnRecord | None:
+        """The turn of the chat that bears this epoch, or bore it under an owner before. `ChatNotFound`."""
         ...
 
     async def open_in(self, subtenant: str) -> tuple[TurnRecord, ...]:

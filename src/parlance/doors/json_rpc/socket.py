@@ -12,7 +12,6 @@ from parlance.core.errors import (
     KeyMissing,
     NothingToCancel,
     ParlanceError,
-    SessionNotFound,
     TurnNotFound,
     UnsupportedMediaType,
 )
@@ -40,6 +39,7 @@ from parlance.doors.json_rpc.sessions import Sessions
 from parlance.doors.serving import Serving, newest, reached
 from parlance.doors.telling import Telling
 from parlance.doors.visit import SayAtOnce
+from parlance.engine.engine import RESISTANCE
 from parlance.engine.view import TurnView
 
 log = logging.getLogger(__name__)
@@ -54,6 +54,13 @@ class _Tale(Struct, frozen=True):
     after: str | None
     notices: TurnNotices
     first: tuple[str, ...] = ()
+
+
+class _Begun(Struct, frozen=True):
+    """What a frame has begun: the turns to be told, and those that were told to stop."""
+
+    tales: list[_Tale]
+    stopped: list[TurnView]
 
 
 class RpcSocket:
@@ -101,10 +108,11 @@ class RpcSocket:
     async def _visit(self) -> None:
         try:
             session = self._session
-        except SessionNotFound as error:
+            await session.adopt(self._serving.engine)
+        except ParlanceError as error:
+            # Its chat may have been deleted since, or its database may be away.
             await self._turn_away(error)
             return
-        await session.adopt(self._serving.engine)
         tales = [self._catch_up(task) for task in session.tasks if task.turn.id not in self._telling]
         unheard = tuple(session.unheard)
         session.unheard.clear()
@@ -178,20 +186,24 @@ class RpcSocket:
             await self._answer(frame)
 
     async def _answer(self, frame: Frame) -> None:
-        tales: list[_Tale] = []
-        responses = [response for item in frame.items if (response := await self._respond(item, tales)) is not None]
+        begun = _Begun([], [])
+        responses = [response for item in frame.items if (response := await self._respond(item, begun)) is not None]
+        for turn in begun.stopped:
+            # Another process may run it, and goes on telling until it has heard of this.
+            await turn.finished(RESISTANCE)
+            await self._telling.caught_up()
         answer = encode_responses(frame, responses)
         if answer is not None:
             await self._say(answer)
-        self._tell(tales)
+        self._tell(begun.tales)
 
-    async def _respond(self, item: Call | Invalid, tales: list[_Tale]) -> bytes | None:
+    async def _respond(self, item: Call | Invalid, begun: _Begun) -> bytes | None:
         """None for a notification, which is never answered, whatever becomes of it."""
         if isinstance(item, Invalid):
             log.info("Refused a frame: %d", item.error.code)
             return encode_error(item.id, item.error)
         try:
-            done = await self._obey(decode_command(item.method, item.params), tales)
+            done = await self._obey(decode_command(item.method, item.params), begun)
         except ParlanceError as error:
             self._serving.limits.refusals.tell(error, "a frame")
             return None if item.id is None else encode_error(item.id, encode_refusal(error))
@@ -200,23 +212,21 @@ class RpcSocket:
             return None if item.id is None else encode_error(item.id, encode_refusal(InternalError()))
         return None if item.id is None else encode_result(item.id, done)
 
-    async def _obey(self, command: Command, tales: list[_Tale]) -> Done:
-        """What it begins to tell is added to `tales`."""
+    async def _obey(self, command: Command, begun: _Begun) -> Done:
         match command:
             case Auth(key=key):
                 self._authenticate(key)
                 return Done("authenticated")
             case Generate():
-                return await self._generate(command, tales)
+                return await self._generate(command, begun)
             case Results(task_id=task_id, answers=answers):
                 await (await self._find(task_id)).answer(answers)
                 return Done("received")
             case Cancel(task_id=task_id):
-                await self._cancel(task_id)
-                await self._telling.caught_up()
+                await self._cancel(task_id, begun)
                 return Done("cancelled")
             case Resume(task_id=task_id):
-                tales.append(await self._resumed(command))
+                begun.tales.append(await self._resumed(command))
                 return Done("resumed", task_id)
 
     def _authenticate(self, key: str) -> None:
@@ -229,21 +239,22 @@ class RpcSocket:
             self._not_seated = error
             raise
 
-    async def _generate(self, generate: Generate, tales: list[_Tale]) -> Done:
+    async def _generate(self, generate: Generate, begun: _Begun) -> Done:
         session = self._session
         task = await session.begin(self._serving.engine, generate, self._request_id)
         for listener in session.listeners - {self} if not task.repeated else ():
             listener.follow(task)
-        tales.append(_Tale(task.turn, None, self._notices(task.turn, task.params)))
+        begun.tales.append(_Tale(task.turn, None, self._notices(task.turn, task.params)))
         return Done("processing", task.turn.id, list(generate.ignored))
 
-    async def _cancel(self, task_id: str | None) -> None:
+    async def _cancel(self, task_id: str | None, begun: _Begun) -> None:
         if task_id is None and self._session.cancel_start():
             return
         turn = self._session.current if task_id is None else await self._find(task_id)
         if turn is None or turn.ended:
             raise NothingToCancel("Nothing is running that could be cancelled.")
         turn.stop("cancelled")
+        begun.stopped.append(turn)
 
     async def _resumed(self, resume: Resume) -> _Tale:
         turn = await self._find(resume.task_id)

@@ -8,7 +8,7 @@ from parlance.core.errors import AssistantNotFound, SubtenantNotFound
 from parlance.core.json import JsonObject
 from parlance.core.principal import Principal
 from parlance.core.stores import Page
-from parlance.core.stores.assistants import AssistantChange
+from parlance.core.stores.assistants import Assistant, AssistantChange
 from parlance.dialects.rest.resources import encode_assistant
 from parlance.dialects.rest.wire import AssistantList, AssistantResource, DeletedAssistant
 from parlance.dialects.rest.wire_requests import ChangedAssistant, NewAssistantBody, PageQuery
@@ -28,7 +28,7 @@ class Assistants:
         return (
             Operation(
                 method="POST", path="/assistants", act=self.create, summary="Create an assistant", tag=TAG,
-                takes=NewAssistantBody, gives=AssistantResource, errors=(SubtenantNotFound,), keyed="here",
+                takes=NewAssistantBody, gives=AssistantResource, errors=(SubtenantNotFound,), keyed="by its store",
             ),
             Operation(
                 method="GET", path="/assistants", act=self.list, summary="List the assistants", tag=TAG,
@@ -40,11 +40,11 @@ class Assistants:
             ),
             Operation(
                 method="PUT", path=one, act=self.change, summary="Change an assistant", tag=TAG,
-                takes=ChangedAssistant, gives=AssistantResource, errors=missing, keyed="here",
+                takes=ChangedAssistant, gives=AssistantResource, errors=missing, keyed="by its store",
             ),
             Operation(
                 method="DELETE", path=one, act=self.delete, summary="Delete an assistant", tag=TAG,
-                gives=DeletedAssistant, errors=missing, keyed="here",
+                gives=DeletedAssistant, errors=missing, keyed="by its store",
             ),
         )  # fmt: skip
 
@@ -60,7 +60,8 @@ class Assistants:
             mcp_tool_parameters=cast(JsonObject, body.mcp_tool_parameters or {}),
             is_active=body.is_active,
         )
-        made = await self._stores.create(_owner(body.subtenant_id, asked.principal), new, reach)
+        owner, once = _owner(body.subtenant_id, asked.principal), asked.once(encode_assistant)
+        made = await self._stores.create(owner, new, reach, once)
         return answer(encode_assistant(made))
 
     async def list(self, asked: Asked) -> Answer:
@@ -84,11 +85,16 @@ class Assistants:
             mcp_tool_parameters=_changed_object(body.mcp_tool_parameters),
             is_active=body.is_active,
         )
-        return answer(encode_assistant(await self._stores.change(asked.assistant, change, asked.principal.reach)))
+        reach, once = asked.principal.reach, asked.once(encode_assistant)
+        return answer(encode_assistant(await self._stores.change(asked.assistant, change, reach, once)))
 
     async def delete(self, asked: Asked) -> Answer:
-        gone = encode_assistant(await self._stores.delete(asked.assistant, asked.principal.reach))
-        return answer(DeletedAssistant(**structs.asdict(gone), message="The assistant is deleted."))
+        gone = await self._stores.delete(asked.assistant, asked.principal.reach, asked.once(_deleted))
+        return answer(_deleted(gone))
+
+
+def _deleted(gone: Assistant) -> DeletedAssistant:
+    return DeletedAssistant(**structs.asdict(encode_assistant(gone)), message="The assistant is deleted.")
 
 
 def _owner(given: str | UnsetType | None, principal: Principal) -> str | None:

@@ -1,7 +1,7 @@
 """A chat as it goes on: the events of its turns, one turn behind the other, for as long as somebody follows."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 
 from msgspec import Struct
@@ -20,8 +20,6 @@ from parlance.engine.view import TurnView
 
 LOOK = 5.0
 """Seconds between looks when no bell rings: none does where a chat is deleted."""
-
-PAGE = 1000
 
 
 class Place(Struct, frozen=True):
@@ -56,22 +54,13 @@ class ChatTale:
         """
         if after is None:
             return await self._present()
-        cursor = Cursor.decode(after)
-        newest: TurnRecord | None = None
-        broken: list[TurnRecord] = []
-        async for record in self._all():
-            if record.epoch == cursor.epoch:
-                return await self._within(record, after)
-            if record.state == "incomplete":
-                broken.append(record)
-            newest = record
-        for record in reversed(broken):
-            # Ended by another than its owner, whose numbering it had before.
-            with suppress(LostPlace):
-                return await self._within(record, after)
+        record = await self._turns.bearing(self._chat, Cursor.decode(after).epoch, self._principal.reach)
+        if record is not None:
+            return await self._within(record, after)
         error = CursorExpired(
             f"The cursor {after[:80]!r} is none of this chat's. Read its messages, and go on from here."
         )
+        newest = await self._turns.newest(self._chat, self._principal.reach)
         if newest is None:
             raise error
         raise LostPlace(await self._engine.find(newest.id, self._principal), error)
@@ -107,10 +96,8 @@ class ChatTale:
         open_turns = await self._turns.list(self._chat, Page(0, 1), self._principal.reach, open_only=True)
         if open_turns:
             return Place(open_turns[0].position - 1)
-        count = 0
-        async for _ in self._all():
-            count += 1
-        return Place(count)
+        newest = await self._turns.newest(self._chat, self._principal.reach)
+        return Place(newest.position if newest is not None else 0)
 
     async def _within(self, record: TurnRecord, after: str) -> Place:
         turn = await self._engine.find(record.id, self._principal)
@@ -122,12 +109,3 @@ class ChatTale:
         if turn.ended and number == turn.log.head:
             return Place(record.position)
         return Place(record.position - 1, turn, number)
-
-    async def _all(self) -> AsyncIterator[TurnRecord]:
-        skip = 0
-        while page := await self._turns.list(self._chat, Page(skip, PAGE), self._principal.reach):
-            for record in page:
-                yield record
-            if len(page) < PAGE:
-                return
-            skip += PAGE

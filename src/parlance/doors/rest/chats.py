@@ -5,7 +5,7 @@ from msgspec import UNSET, UnsetType, structs
 from parlance.core.errors import AssistantNotFound, ChatNotFound, SubtenantNotFound
 from parlance.core.ids import AssistantId, new_chat_id
 from parlance.core.stores import Page
-from parlance.core.stores.chats import ChatChange, Names, NewChat
+from parlance.core.stores.chats import Chat, ChatChange, Names, NewChat
 from parlance.dialects.rest.resources import encode_chat, encode_message
 from parlance.dialects.rest.wire import ChatResource, ChatWithMessages, DeletedChat
 from parlance.dialects.rest.wire_requests import ChangedChat, NewChatBody, PageQuery
@@ -26,7 +26,8 @@ class Chats:
         return (
             Operation(
                 method="POST", path=all_of, act=self.create, summary="Create a chat", tag=TAG,
-                takes=NewChatBody, gives=ChatResource, errors=(SubtenantNotFound, AssistantNotFound), keyed="here",
+                takes=NewChatBody, gives=ChatResource, errors=(SubtenantNotFound, AssistantNotFound),
+                keyed="by its store",
             ),
             Operation(
                 method="GET", path=all_of, act=self.list, summary="List the chats of a subtenant", tag=TAG,
@@ -38,11 +39,11 @@ class Chats:
             ),
             Operation(
                 method="PUT", path=one, act=self.change, summary="Change a chat", tag=TAG,
-                takes=ChangedChat, gives=ChatResource, errors=missing, keyed="here",
+                takes=ChangedChat, gives=ChatResource, errors=missing, keyed="by its store",
             ),
             Operation(
                 method="DELETE", path=one, act=self.delete, summary="Delete a chat with its messages", tag=TAG,
-                gives=DeletedChat, errors=missing, keyed="here",
+                gives=DeletedChat, errors=missing, keyed="by its store",
             ),
         )  # fmt: skip
 
@@ -58,7 +59,7 @@ class Chats:
             enabled_functions=names(body.enabled_functions),
             enabled_mcp_tools=names(body.enabled_mcp_tools),
         )
-        return answer(encode_chat(await self._stores.chats.create(new, asked.principal.reach)))
+        return answer(encode_chat(await self._stores.chats.create(new, asked.principal.reach, asked.once(encode_chat))))
 
     async def list(self, asked: Asked) -> Answer:
         wanted, subtenant = asked.query(PageQuery), asked.subtenant
@@ -80,14 +81,18 @@ class Chats:
             changed_names(body.enabled_functions),
             changed_names(body.enabled_mcp_tools),
         )
-        return answer(encode_chat(await self._stores.chats.change(asked.chat, change, asked.principal.reach)))
+        reach, once = asked.principal.reach, asked.once(encode_chat)
+        return answer(encode_chat(await self._stores.chats.change(asked.chat, change, reach, once)))
 
     async def delete(self, asked: Asked) -> Answer:
         reach = asked.principal.reach
         chat = await self._stores.chats.find(asked.chat, reach)
         await self._engine.clear(chat.subtenant_id, chat.id)
-        gone = encode_chat(await self._stores.chats.delete(chat.id, reach))
-        return answer(DeletedChat(**structs.asdict(gone), message="The chat is deleted."))
+        return answer(_deleted(await self._stores.chats.delete(chat.id, reach, asked.once(_deleted))))
+
+
+def _deleted(gone: Chat) -> DeletedChat:
+    return DeletedChat(**structs.asdict(encode_chat(gone)), message="The chat is deleted.")
 
 
 def names(given: list[str] | None) -> Names:

@@ -103,10 +103,9 @@ class RestDoor:
 
     async def _carry_out(self, asked: Asked) -> Answer | Stream:
         act = asked.operation.act
-        given = asked.idempotency if asked.operation.keyed == "here" else None
-        if given is None:
+        if asked.operation.keyed in (None, "by the engine"):
             return await act(asked)
-        return await carry_out_once(self._stores.answers, asked, given, act)
+        return await carry_out_once(self._stores.answers, asked, act)
 
 
 def operations_of(serving: Serving, stores: Stores) -> Sequence[Operation]:

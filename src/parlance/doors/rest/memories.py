@@ -7,6 +7,7 @@ from msgspec import structs
 from parlance.core.errors import AlreadyExists, MemoryNotFound, SubtenantNotFound
 from parlance.core.json import JsonValue
 from parlance.core.stores import Page
+from parlance.core.stores.memories import Memory
 from parlance.dialects.rest.resources import encode_memory
 from parlance.dialects.rest.wire import DeletedMemory, MemoryResource
 from parlance.dialects.rest.wire_requests import ChangedMemory, NewMemory, PageQuery
@@ -26,7 +27,7 @@ class Memories:
         return (
             Operation(
                 method="POST", path=all_of, act=self.create, summary="Create a memory", tag=TAG,
-                takes=NewMemory, gives=MemoryResource, errors=(SubtenantNotFound, AlreadyExists), keyed="here",
+                takes=NewMemory, gives=MemoryResource, errors=(SubtenantNotFound, AlreadyExists), keyed="by its store",
             ),
             Operation(
                 method="GET", path=all_of, act=self.list, summary="List the memories of a subtenant", tag=TAG,
@@ -38,18 +39,18 @@ class Memories:
             ),
             Operation(
                 method="PUT", path=one, act=self.change, summary="Change a memory", tag=TAG,
-                takes=ChangedMemory, gives=MemoryResource, errors=missing, keyed="here",
+                takes=ChangedMemory, gives=MemoryResource, errors=missing, keyed="by its store",
             ),
             Operation(
                 method="DELETE", path=one, act=self.delete, summary="Delete a memory", tag=TAG,
-                gives=DeletedMemory, errors=missing, keyed="here",
+                gives=DeletedMemory, errors=missing, keyed="by its store",
             ),
         )  # fmt: skip
 
     async def create(self, asked: Asked) -> Answer:
         body = asked.body(NewMemory)
-        value = cast(JsonValue, body.value)
-        return answer(encode_memory(await self._stores.create(asked.subtenant, body.key, value, asked.principal.reach)))
+        value, reach, once = cast(JsonValue, body.value), asked.principal.reach, asked.once(encode_memory)
+        return answer(encode_memory(await self._stores.create(asked.subtenant, body.key, value, reach, once)))
 
     async def list(self, asked: Asked) -> Answer:
         wanted, subtenant = asked.query(PageQuery), asked.subtenant
@@ -61,9 +62,13 @@ class Memories:
 
     async def change(self, asked: Asked) -> Answer:
         value = cast(JsonValue, asked.body(ChangedMemory).value)
-        subtenant, key = asked.subtenant, asked.key
-        return answer(encode_memory(await self._stores.change(subtenant, key, value, asked.principal.reach)))
+        reach, once = asked.principal.reach, asked.once(encode_memory)
+        return answer(encode_memory(await self._stores.change(asked.subtenant, asked.key, value, reach, once)))
 
     async def delete(self, asked: Asked) -> Answer:
-        gone = encode_memory(await self._stores.delete(asked.subtenant, asked.key, asked.principal.reach))
-        return answer(DeletedMemory(**structs.asdict(gone), message="The memory is deleted."))
+        reach, once = asked.principal.reach, asked.once(_deleted)
+        return answer(_deleted(await self._stores.delete(asked.subtenant, asked.key, reach, once)))
+
+
+def _deleted(gone: Memory) -> DeletedMemory:
+    return DeletedMemory(**structs.asdict(encode_memory(gone)), message="The memory is deleted.")

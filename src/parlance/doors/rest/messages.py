@@ -147,8 +147,7 @@ class Messages:
             turn, place = await self._find_asking(asked, result)
             return answer(_Given(turn.id, place))
 
-        key = asked.idempotency
-        told = await (give(asked) if key is None else carry_out_once(self._stores.answers, asked, key, give))
+        told = await carry_out_once(self._stores.answers, asked, give)
         if not isinstance(told, Answer):
             raise TypeError("A given result is told whole.")
         given = msgspec.json.decode(told.body, type=_Given)

@@ -1,5 +1,6 @@
 """What one path does for one method: what it takes, what it gives, and who carries it out."""
 
+import hashlib
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal, TypeVar
@@ -13,21 +14,25 @@ from parlance.core.errors import Field, InvalidJson, InvalidRequest, ParlanceErr
 from parlance.core.ids import AssistantId, ChatId, is_uuid
 from parlance.core.json import decode_json
 from parlance.core.principal import Principal
+from parlance.core.stores.answers import KeptAnswer, Once
+from parlance.core.stores.request_keys import RequestKey
 from parlance.doors.http import begin, idempotency_key
 from parlance.doors.visit import Visit
 from parlance.engine.idempotency import Idempotency
 
 T = TypeVar("T", bound=Struct)
+Outcome = TypeVar("Outcome")
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 
 
 class Answer(Struct, frozen=True):
-    """A whole answer, of JSON."""
+    """A whole answer, of JSON. `subtenant`: the one that it tells of, where it may be kept by itself."""
 
     body: bytes
     status: int = 200
     headers: Sequence[tuple[bytes, bytes]] = ()
+    subtenant: str | None = None
 
 
 Stream = Callable[[Scope, Receive, Send], Awaitable[None]]
@@ -99,6 +104,23 @@ class Asked(Struct, frozen=True, kw_only=True):
         """`IdempotencyKeyInvalid`."""
         return Idempotency.of(idempotency_key(self.visit.caller), self.raw)
 
+    @property
+    def request_key(self) -> RequestKey | None:
+        """Whatever its path names is a part of what was asked. `IdempotencyKeyInvalid`."""
+        given = self.idempotency
+        if given is None:
+            return None
+        asked_for = hashlib.sha256(repr(sorted(self.names.items())).encode() + given.fingerprint).digest()
+        place = f"{self.operation.method} {self.operation.path}"
+        return RequestKey(self.principal.home, self.principal.key_id, place, given.key, asked_for)
+
+    def once(self, tell: Callable[[Outcome], object]) -> Once[Outcome] | None:
+        """For the store that does it: what it is answered, by its outcome. None without an idempotency key."""
+        if self.operation.keyed != "by its store":
+            raise TypeError(f"{self.operation.path} is not said to be kept by its store.")
+        key = self.request_key
+        return None if key is None else Once(key, lambda outcome: KeptAnswer(200, msgspec.json.encode(tell(outcome))))
+
     def _id(self, name: str) -> str:
         return read_id(self.names[name], name)
 
@@ -106,9 +128,13 @@ class Asked(Struct, frozen=True, kw_only=True):
 Act = Callable[[Asked], Awaitable[Answer | Stream]]
 
 
+Keeper = Literal["by its store", "by the engine", "here"]
+
+
 class Operation(Struct, frozen=True, kw_only=True):
     """`takes`: the form of its body, `query` of its query, `gives` of its answer; a stream gives none. `errors` are
-    those beside the ones that every path has. `keyed`: who answers a request whose idempotency key came before.
+    those beside the ones that every path has. `keyed`: who keeps what a request with an idempotency key was answered;
+    its store, in the transaction that carries it out; the engine, as a turn; or this door, behind a claim.
     """
 
     method: Method
@@ -120,7 +146,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     takes: type[Struct] | None = None
     query: type[Struct] | None = None
     errors: tuple[type[ParlanceError], ...] = ()
-    keyed: Literal["here", "by the engine"] | None = None
+    keyed: Keeper | None = None
     accepts: bool = False
     """Whether it may be asked to answer before it is done."""
 

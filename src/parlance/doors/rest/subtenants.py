@@ -8,7 +8,7 @@ from parlance.core.errors import AccessError, AlreadyExists, RequestError, Subte
 from parlance.core.json import JsonObject
 from parlance.core.principal import DEFAULT_SUBTENANT
 from parlance.core.stores import Page
-from parlance.core.stores.subtenants import SubtenantChange
+from parlance.core.stores.subtenants import Subtenant, SubtenantChange
 from parlance.dialects.rest.resources import encode_subtenant
 from parlance.dialects.rest.wire import DeletedSubtenant, SubtenantResource
 from parlance.dialects.rest.wire_requests import ChangedSubtenant, NewSubtenant, PageQuery
@@ -29,7 +29,7 @@ class Subtenants:
         return (
             Operation(
                 method="POST", path="/subtenants", act=self.create, summary="Create a subtenant", tag=TAG,
-                takes=NewSubtenant, gives=SubtenantResource, errors=(AlreadyExists, AccessError), keyed="here",
+                takes=NewSubtenant, gives=SubtenantResource, errors=(AlreadyExists, AccessError), keyed="by its store",
             ),
             Operation(
                 method="GET", path="/subtenants", act=self.list, summary="List all subtenants", tag=TAG,
@@ -41,11 +41,11 @@ class Subtenants:
             ),
             Operation(
                 method="PUT", path=one, act=self.change, summary="Change a subtenant", tag=TAG,
-                takes=ChangedSubtenant, gives=SubtenantResource, errors=missing, keyed="here",
+                takes=ChangedSubtenant, gives=SubtenantResource, errors=missing, keyed="by its store",
             ),
             Operation(
                 method="DELETE", path=one, act=self.delete, summary="Delete a subtenant and everything of it", tag=TAG,
-                gives=DeletedSubtenant, errors=(*missing, RequestError), keyed="here",
+                gives=DeletedSubtenant, errors=(*missing, RequestError), keyed="by its store",
             ),
         )  # fmt: skip
 
@@ -55,7 +55,8 @@ class Subtenants:
                 "This key is one subtenant's, and makes no others. Ask with one of scope service or admin."
             )
         new = asked.body(NewSubtenant)
-        made = await self._stores.create(id=new.id, name=new.name, metadata=cast(JsonObject, new.metadata or {}))
+        metadata, once = cast(JsonObject, new.metadata or {}), asked.once(encode_subtenant)
+        made = await self._stores.create(id=new.id, name=new.name, metadata=metadata, once=once)
         return answer(encode_subtenant(made))
 
     async def list(self, asked: Asked) -> Answer:
@@ -69,8 +70,8 @@ class Subtenants:
     async def change(self, asked: Asked) -> Answer:
         body = asked.body(ChangedSubtenant)
         metadata = UNSET if body.metadata is UNSET else cast(JsonObject, body.metadata or {})
-        change = SubtenantChange(body.name, metadata)
-        return answer(encode_subtenant(await self._stores.change(asked.subtenant, change, asked.principal.reach)))
+        change, once = SubtenantChange(body.name, metadata), asked.once(encode_subtenant)
+        return answer(encode_subtenant(await self._stores.change(asked.subtenant, change, asked.principal.reach, once)))
 
     async def delete(self, asked: Asked) -> Answer:
         subtenant, reach = asked.subtenant, asked.principal.reach
@@ -80,7 +81,9 @@ class Subtenants:
                 f"The subtenant {DEFAULT_SUBTENANT!r} holds what belongs to nobody else, and stays. Delete its chats."
             )
         await self._engine.clear(subtenant)
-        gone = encode_subtenant(await self._stores.delete(subtenant, reach))
-        return answer(
-            DeletedSubtenant(**structs.asdict(gone), message="The subtenant and everything of it is deleted.")
-        )
+        return answer(_deleted(await self._stores.delete(subtenant, reach, asked.once(_deleted))))
+
+
+def _deleted(gone: Subtenant) -> DeletedSubtenant:
+    resource = structs.asdict(encode_subtenant(gone))
+    return DeletedSubtenant(**resource, message="The subtenant and everything of it is deleted.")

@@ -1,5 +1,7 @@
 """`/turns`: how an answer is coming on, its events, and what can be done to it."""
 
+from msgspec import structs
+
 from parlance.core.errors import CallNotWaiting, CursorExpired, TurnNotFound
 from parlance.core.principal import Principal
 from parlance.core.stores.turns import State
@@ -62,13 +64,13 @@ class Turns:
         turn = await self._engine.find(asked.turn, asked.principal)
         turn.stop("cancelled")
         await turn.finished(RESISTANCE)
-        return answer(await self.resource(turn, asked.principal))
+        return _answer(await self.resource(turn, asked.principal))
 
     async def give_results(self, asked: Asked) -> Answer:
         results = decode_results(asked.body(ResultsBody))
         turn = await self._engine.find(asked.turn, asked.principal)
         await turn.answer(results)
-        return answer(await self.resource(turn, asked.principal))
+        return _answer(await self.resource(turn, asked.principal))
 
     async def resource(self, turn: TurnView, principal: Principal) -> TurnResource:
         if turn.facts.chat is None:
@@ -76,6 +78,11 @@ class Turns:
         record = await self._stores.turns.find(turn.id, principal.reach)
         message = await find_answer(turn, self._stores.messages, principal.reach) if turn.ended else None
         return encode_turn(record, message)
+
+
+def _answer(resource: TurnResource) -> Answer:
+    """Of a request that may be kept: a turn of a chat goes with its subtenant."""
+    return structs.replace(answer(resource), subtenant=resource.subtenant_id if resource.chat_id is not None else None)
 
 
 def _live(turn: TurnView) -> TurnResource:

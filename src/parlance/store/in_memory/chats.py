@@ -7,9 +7,11 @@ from msgspec import structs
 from parlance.core.errors import AlreadyExists, AssistantNotFound
 from parlance.core.ids import ChatId
 from parlance.core.stores import Page, Reach
+from parlance.core.stores.answers import Once
 from parlance.core.stores.chats import Chat, ChatChange, NewChat
 from parlance.store.changes import changed_fields
 from parlance.store.checks import check_fields, check_uuid
+from parlance.store.in_memory.answers import begin_once, end_once
 from parlance.store.in_memory.shelf import Shelf
 
 
@@ -17,10 +19,13 @@ class InMemoryChats:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
 
-    async def create(self, new: NewChat, reach: Reach) -> Chat:
+    async def create(self, new: NewChat, reach: Reach, once: Once[Chat] | None = None) -> Chat:
         check_fields(new)
         check_uuid(new.id, "$.id")
-        return put_chat(self._shelf, new, reach)
+        begin_once(self._shelf, once)
+        made = put_chat(self._shelf, new, reach)
+        end_once(self._shelf, once, made, made.subtenant_id)
+        return made
 
     async def find(self, id: ChatId, reach: Reach) -> Chat:
         return self._shelf.chat(id, reach)
@@ -30,16 +35,20 @@ class InMemoryChats:
         found = [chat for chat in self._shelf.chats.values() if chat.subtenant_id == subtenant]
         return tuple(found[page.skip : page.skip + page.limit])
 
-    async def change(self, id: ChatId, change: ChatChange, reach: Reach) -> Chat:
+    async def change(self, id: ChatId, change: ChatChange, reach: Reach, once: Once[Chat] | None = None) -> Chat:
         check_fields(change)
+        begin_once(self._shelf, once)
         found = self._shelf.chat(id, reach)
         changed = structs.replace(found, **changed_fields(change), updated_at=datetime.now(UTC))
         self._shelf.chats[id] = changed
+        end_once(self._shelf, once, changed, changed.subtenant_id)
         return changed
 
-    async def delete(self, id: ChatId, reach: Reach) -> Chat:
+    async def delete(self, id: ChatId, reach: Reach, once: Once[Chat] | None = None) -> Chat:
+        begin_once(self._shelf, once)
         found = self._shelf.chat(id, reach)
         self._shelf.drop_chat(id)
+        end_once(self._shelf, once, found, found.subtenant_id)
         return found
 
 

@@ -11,7 +11,7 @@ from parlance.store.acceptance import is_open
 from parlance.store.closing import interrupted_ending
 from parlance.store.in_memory.shelf import Shelf
 from parlance.store.in_memory.turns import InMemoryTurns
-from parlance.store.pieces import Numbered, last_of, trimmed
+from parlance.store.pieces import Numbered, last_of, renumbered, trimmed
 
 
 class InMemoryLeases:
@@ -28,7 +28,9 @@ class InMemoryLeases:
 
     async def adopt(self, owner: OwnerId) -> tuple[TurnRecord, ...]:
         adopted = [
-            structs.replace(turn, owner=owner, epoch=new_epoch()) for turn in self._orphans() if turn.state == "waiting"
+            renumbered(structs.replace(turn, owner=owner), new_epoch())
+            for turn in self._orphans()
+            if turn.state == "waiting"
         ]
         self._shelf.turns.update({turn.id: turn for turn in adopted})
         return tuple(adopted)

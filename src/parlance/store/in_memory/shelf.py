@@ -7,6 +7,7 @@ from msgspec import Struct, structs
 from parlance.core.errors import ChatNotFound, SubtenantNotFound
 from parlance.core.ids import AssistantId, ChatId, MemoryId, MessageId, OwnerId, TurnId
 from parlance.core.stores import Reach
+from parlance.core.stores.answers import Claim, KeptAnswer
 from parlance.core.stores.assistants import Assistant
 from parlance.core.stores.chats import Chat
 from parlance.core.stores.memories import Memory
@@ -28,6 +29,18 @@ class KeptKey(Struct, frozen=True):
     created_at: datetime
 
 
+class HeldKey(Struct, frozen=True):
+    """A claim, with what came of it. Without an answer: somebody carries the request out."""
+
+    claim: Claim
+    at: datetime
+    answer: KeptAnswer | None = None
+
+    def is_of(self, subtenant: str) -> bool:
+        told = None if self.answer is None else self.answer.subtenant
+        return subtenant in (self.claim.key.home, told)
+
+
 class Shelf:
     """A dict's order is the order of creation: change values in place, and never put a key in again.
 
@@ -47,6 +60,7 @@ class Shelf:
         self.asked: dict[TurnId, bytes] = {}
         self.lost: dict[TurnId, int] = {}
         self.keys: dict[KeyName, KeptKey] = {}
+        self.answers: dict[KeyName, HeldKey] = {}
         self.words: list[Word] = []
         self.leases: dict[OwnerId, float] = {}
         self.subscribers = Subscribers()
@@ -80,6 +94,7 @@ class Shelf:
         self.memories = {key: value for key, value in self.memories.items() if value.subtenant_id != id}
         self.assistants = {key: value for key, value in self.assistants.items() if value.subtenant_id != id}
         self.model_calls = {key: value for key, value in self.model_calls.items() if value.subtenant_id != id}
+        self.answers = {name: held for name, held in self.answers.items() if not held.is_of(id)}
         del self.subtenants[id]
 
     def drop_chat(self, id: ChatId) -> None:

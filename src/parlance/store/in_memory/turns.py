@@ -1,12 +1,12 @@
 """Stored turns on a shelf."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
 from msgspec import structs
 
-from parlance.core.ids import ChatId, TurnId
+from parlance.core.ids import ChatId, Epoch, TurnId
 from parlance.core.messages import Message
 from parlance.core.stores import Page, Reach
 from parlance.core.stores.messages import StoredMessage
@@ -19,10 +19,18 @@ from parlance.core.stores.turns import (
     TurnRecord,
 )
 from parlance.core.transcript import answer_open_calls
-from parlance.store.acceptance import begun_turn, check_policy, check_repeated, check_turn, is_open, turn_not_found
+from parlance.store.acceptance import (
+    begun_turn,
+    belongs,
+    check_policy,
+    check_repeated,
+    check_turn,
+    is_open,
+    turn_not_found,
+)
 from parlance.store.in_memory.chats import put_chat
 from parlance.store.in_memory.shelf import KeptKey, KeyName, Shelf
-from parlance.store.pieces import behind, last_of
+from parlance.store.pieces import behind, last_of, renumbered
 
 
 class InMemoryTurns:
@@ -54,20 +62,23 @@ class InMemoryTurns:
         self._shelf.subscribers.ring((turn.chat,))
         return Accepted(turn, chat, ahead)
 
-    async def keep(self, pieces: Sequence[Piece]) -> None:
+    async def keep(self, pieces: Sequence[Piece]) -> frozenset[TurnId]:
+        passed_over: set[TurnId] = set()
         for piece in pieces:
             turn = self._shelf.turns.get(piece.turn)
-            if turn is not None and is_open(turn.state) and turn.epoch == piece.epoch:
+            if turn is not None and belongs(turn, piece.epoch):
                 self._put_piece(turn, behind(turn.head, piece))
+            else:
+                passed_over.add(piece.turn)
+        return frozenset(passed_over)
 
     async def end(self, ending: Ending) -> TurnRecord:
         turn = self._find(ending.piece.turn)
-        own = is_open(turn.state) and turn.epoch == ending.piece.epoch
-        return self.put_ending(turn, ending) if own else turn
+        return self.put_ending(turn, ending) if belongs(turn, ending.piece.epoch) else turn
 
-    async def state(self, turn: TurnId, state: Literal["running", "waiting"]) -> None:
+    async def state(self, turn: TurnId, epoch: Epoch, state: Literal["running", "waiting"]) -> None:
         found = self._shelf.turns.get(turn)
-        if found is not None and is_open(found.state):
+        if found is not None and belongs(found, epoch):
             self._shelf.turns[turn] = structs.replace(found, state=state)
             self._shelf.subscribers.ring((turn,))
 
@@ -84,19 +95,25 @@ class InMemoryTurns:
         found = self._find(turn)
         pieces = self._shelf.pieces[turn]
         numbered = (item for piece in pieces for item in enumerate(piece.events, piece.first))
-        epochs = {piece.epoch: last_of(piece) for piece in pieces}
         return KeptEvents(
             turn=found,
             events=tuple(item for item in numbered if item[0] > after),
             lost=self._shelf.lost.get(turn, 0),
-            epochs=tuple((last, epoch) for epoch, last in epochs.items()),
         )
 
     async def list(self, chat: ChatId, page: Page, reach: Reach, *, open_only: bool = False) -> tuple[TurnRecord, ...]:
         self._shelf.chat(chat, reach)
-        found = [turn for turn in self._shelf.turns.values() if turn.chat == chat]
-        wanted = [turn for turn in found if not open_only or is_open(turn.state)]
-        return tuple(wanted[page.skip : page.skip + page.limit])
+        wanted = tuple(turn for turn in self._of(chat) if not open_only or is_open(turn.state))
+        return wanted[page.skip : page.skip + page.limit]
+
+    async def newest(self, chat: ChatId, reach: Reach) -> TurnRecord | None:
+        self._shelf.chat(chat, reach)
+        return max(self._of(chat), key=lambda turn: turn.position, default=None)
+
+    async def bearing(self, chat: ChatId, epoch: Epoch, reach: Reach) -> TurnRecord | None:
+        self._shelf.chat(chat, reach)
+        bearing = (one for one in self._of(chat) if epoch in (one.epoch, *(former for _, former in one.former_epochs)))
+        return next(bearing, None)
 
     async def open_in(self, subtenant: str) -> tuple[TurnRecord, ...]:
         found = self._shelf.turns.values()
@@ -112,11 +129,10 @@ class InMemoryTurns:
 
     def put_ending(self, turn: TurnRecord, ending: Ending) -> TurnRecord:
         """Of a turn that is open, whoever its owner is. It bears the ending's epoch from now on."""
-        turn = self._put_piece(turn, behind(turn.head, ending.piece))
+        turn = self._put_piece(renumbered(turn, ending.piece.epoch), behind(turn.head, ending.piece))
         ended = ending.ended
         turn = self._shelf.turns[turn.id] = structs.replace(
             turn,
-            epoch=ending.piece.epoch,
             state=ended.status,
             ended_at=datetime.now(UTC),
             finish=ended.finish,
@@ -127,6 +143,9 @@ class InMemoryTurns:
             self._put_message(turn, message)
         self._shelf.subscribers.ring((turn.id, turn.chat))
         return turn
+
+    def _of(self, chat: ChatId) -> Iterator[TurnRecord]:
+        return (turn for turn in self._shelf.turns.values() if turn.chat == chat)
 
     def _find(self, turn: TurnId) -> TurnRecord:
         found = self._shelf.turns.get(turn)

@@ -98,6 +98,7 @@ class TurnLine(RowLine, frozen=True, tag="turn"):
     chat_id: str
     position: int
     epoch: str
+    former_epochs: tuple[tuple[int, str], ...] | None
     head: int
     principal: Principal
     door: str

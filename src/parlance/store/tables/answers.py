@@ -1,5 +1,6 @@
 """Answers to requests under an idempotency key that began no turn. Without `status`: somebody carries it out, under the
-claim `claim`. `claimed_at` is in seconds since 1970 by the database's clock, as leases are.
+claim `claim`. `claimed_at` is in seconds since 1970 by the database's clock, as leases are. `subtenant_id`: of whom the
+answer tells. It refers to nobody, since to look whether that one is there would wait for whoever deletes it.
 """
 
 from sqlalchemy import Column, Double, Index, Integer, LargeBinary, String, Table
@@ -18,5 +19,7 @@ answers = Table(
     Column("claimed_at", Double, nullable=False),
     Column("status", Integer),
     Column("body", LargeBinary),
+    Column("subtenant_id", SubtenantId),
     Index(None, "claimed_at"),
+    Index(None, "subtenant_id"),
 )

@@ -2,7 +2,7 @@
 
 `head`: the number of the newest event that is kept. `principal`, `usage` and `fault` are JSON as `core` encodes it.
 `asked` is what the turn was accepted with, for whoever takes it up again. `trimmed_at`: when openings and growth were
-dropped from its log.
+dropped from its log. `former_epochs` is JSON: an array of [number, epoch], up to which number it bore which before.
 """
 
 from sqlalchemy import Column, Index, Integer, LargeBinary, String, Table, Text, UniqueConstraint
@@ -20,6 +20,7 @@ turns = Table(
     Column("position", Integer, nullable=False),
     Column("owner", Id, nullable=False),
     Column("epoch", String(32), nullable=False),
+    Column("former_epochs", LargeBinary),
     Column("head", Number, nullable=False),
     Column("principal", LargeBinary, nullable=False),
     Column("door", String(64), nullable=False),
@@ -42,6 +43,11 @@ open_turns = turns.c.ended_at.is_(None)
 Index("ix_turns_open_chat_id", turns.c.chat_id, postgresql_where=open_turns, sqlite_where=open_turns)
 Index("ix_turns_open_owner", turns.c.owner, postgresql_where=open_turns, sqlite_where=open_turns)
 Index("ix_turns_open_subtenant_id", turns.c.subtenant_id, postgresql_where=open_turns, sqlite_where=open_turns)
+
+# A cursor names its epoch alone.
+Index("ix_turns_epoch", turns.c.epoch)
+renumbered_turns = turns.c.former_epochs.is_not(None)
+Index("ix_turns_renumbered_chat_id", turns.c.chat_id, postgresql_where=renumbered_turns, sqlite_where=renumbered_turns)
 
 untrimmed_turns = turns.c.trimmed_at.is_(None)
 Index("ix_turns_untrimmed_ended_at", turns.c.ended_at, postgresql_where=untrimmed_turns, sqlite_where=untrimmed_turns)

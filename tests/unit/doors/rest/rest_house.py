@@ -53,6 +53,21 @@ KEYED = (
 Json = Any
 
 
+def stores_in_memory() -> rest.Stores:
+    shelf = Shelf()
+    return rest.Stores(
+        subtenants=InMemorySubtenants(shelf),
+        chats=InMemoryChats(shelf),
+        messages=InMemoryMessages(shelf),
+        memories=InMemoryMemories(shelf),
+        assistants=InMemoryAssistants(shelf),
+        calls=InMemoryModelCalls(shelf),
+        turns=InMemoryTurns(shelf),
+        answers=InMemoryAnswers(shelf),
+        bells=InMemoryBells(shelf),
+    )
+
+
 class RestHouse:
     """One server. `client` speaks to it, by paths below the door's own."""
 
@@ -62,21 +77,11 @@ class RestHouse:
         keys: Sequence[ConfiguredKey] = (),
         provider: Provider | None = None,
         tools: Sequence[Tool] = (),
+        stores: rest.Stores | None = None,
     ) -> None:
         self.port = port
         self.provider = provider or ScriptedProvider()
-        shelf = Shelf()
-        self.stores = rest.Stores(
-            subtenants=InMemorySubtenants(shelf),
-            chats=InMemoryChats(shelf),
-            messages=InMemoryMessages(shelf),
-            memories=InMemoryMemories(shelf),
-            assistants=InMemoryAssistants(shelf),
-            calls=InMemoryModelCalls(shelf),
-            turns=InMemoryTurns(shelf),
-            answers=InMemoryAnswers(),
-            bells=InMemoryBells(shelf),
-        )
+        self.stores = stores or stores_in_memory()
         journal = StoredJournal(MemoryJournal(), self.stores.turns, Keeping(delay=0.0))
         chats = ChatStores(
             chats=self.stores.chats,

@@ -168,6 +168,7 @@ def _make_turns() -> None:
         sa.Column("position", sa.Integer, nullable=False),
         sa.Column("owner", ID, nullable=False),
         sa.Column("epoch", sa.String(32), nullable=False),
+        sa.Column("former_epochs", sa.LargeBinary),
         sa.Column("head", NUMBER, nullable=False),
         sa.Column("principal", sa.LargeBinary, nullable=False),
         sa.Column("door", sa.String(64), nullable=False),
@@ -192,6 +193,14 @@ def _make_turns() -> None:
     op.create_index("ix_turns_open_owner", "turns", ["owner"], schema=SCHEMA, **where(sa.text("ended_at IS NULL")))
     op.create_index(
         "ix_turns_open_subtenant_id", "turns", ["subtenant_id"], schema=SCHEMA, **where(sa.text("ended_at IS NULL"))
+    )
+    op.create_index("ix_turns_epoch", "turns", ["epoch"], schema=SCHEMA)
+    op.create_index(
+        "ix_turns_renumbered_chat_id",
+        "turns",
+        ["chat_id"],
+        schema=SCHEMA,
+        **where(sa.text("former_epochs IS NOT NULL")),
     )
     op.create_index(
         "ix_turns_untrimmed_ended_at", "turns", ["ended_at"], schema=SCHEMA, **where(sa.text("trimmed_at IS NULL"))
@@ -271,10 +280,12 @@ def _make_answers() -> None:
         sa.Column("claimed_at", sa.Double, nullable=False),
         sa.Column("status", sa.Integer),
         sa.Column("body", sa.LargeBinary),
+        sa.Column("subtenant_id", NAME),
         sa.PrimaryKeyConstraint("home", "key_id", "operation", "key", name="pk_answers"),
         schema=SCHEMA,
     )
     op.create_index("ix_answers_claimed_at", "answers", ["claimed_at"], schema=SCHEMA)
+    op.create_index("ix_answers_subtenant_id", "answers", ["subtenant_id"], schema=SCHEMA)
 
 
 def _make_model_calls() -> None:
