@@ -38,6 +38,11 @@ from parlance.engine.words import Here, Words
 LOOK = 0.5
 """Seconds between looks whether a turn that another process runs has ended."""
 
+WAITED_BEFORE = 1.0
+"""Seconds in which a turn that another process runs is seen to wait for its caller, if it did so when a message came.
+One that begins to wait later is left to it: whoever queued behind it did not leave it unanswered.
+"""
+
 REFUSED = 0.9
 """Seconds after which a caller is told that the database is away, at the latest."""
 
@@ -139,6 +144,8 @@ class ChatTurns:
     async def _until_ended_before(self, turn: TurnRecord, asked: ChatAsk) -> None:
         """Other processes run what is ahead of it, and are asked to make room as `make_room` does here."""
         heard, told = asyncio.Event(), set[TurnId]()
+        now = asyncio.get_running_loop().time
+        until = now() + WAITED_BEFORE
         unsubscribe = self._stores.bells.subscribe(turn.chat, heard.set)
         try:
             while True:
@@ -147,7 +154,8 @@ class ChatTurns:
                 with suppress(StorageUnavailable):
                     if await self._stores.turns.ended_before(turn):
                         return
-                    await self._ask_for_room(turn, asked, told)
+                    if self._interrupts(asked) or now() < until:
+                        await self._ask_for_room(turn, asked, told)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(heard.wait(), LOOK)
         finally:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from contextlib import suppress
 from functools import partial
 
 import msgspec
@@ -163,7 +164,11 @@ class Engine:
         """End what runs in a chat, or in all of a subtenant's: it is about to be deleted."""
         if self._chats is None:
             return
-        turns = [await self.find(turn_id, LOCAL_ADMIN) for turn_id in await self._chats.open_in(chat, subtenant)]
+        turns: list[TurnView] = []
+        for turn_id in await self._chats.open_in(chat, subtenant):
+            # Somebody else may delete the same at this moment.
+            with suppress(TurnNotFound):
+                turns.append(await self.find(turn_id, LOCAL_ADMIN))
         for turn in turns:
             turn.stop("cancelled")
         for turn in turns:

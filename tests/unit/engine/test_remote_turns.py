@@ -13,6 +13,7 @@ from parlance.core.journal import Cursor
 from parlance.core.principal import LOCAL_ADMIN
 from parlance.core.stores.turns import Ending, KeptEvents, Piece, SendPolicy, TurnRecord
 from parlance.core.tool import Answer
+from parlance.engine import chat_turns
 from parlance.store.in_memory.turns import InMemoryTurns
 from parlance.testing.clock import settle
 from parlance.testing.provider import ScriptedProvider, answering, calling
@@ -138,5 +139,31 @@ async def test_a_message_elsewhere_makes_room_as_one_here_does(policy: SendPolic
         "incomplete" if status else "cancelled",
         status,
     )
+    await near.engine.close()
+    await far.engine.close()
+
+
+@pytest.mark.parametrize("waited_before", [True, False])
+async def test_a_message_ends_a_wait_of_another_process_that_was_there_when_it_came(
+    waited_before: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chat_turns, "LOOK", 0.0)
+    monkeypatch.setattr(chat_turns, "WAITED_BEFORE", 60.0 if waited_before else -1.0)
+    shelves = await Shelves().opened()
+    near = ChatStage(shelves, ScriptedProvider(calling(("pick", "{}")), answering("Red")))
+    far = ChatStage(shelves, ScriptedProvider(answering("Two")))
+    chat = await shelves.chat()
+    first = await near.send(chat, callers_tools=("pick",))
+    await until(here(first), lambda event: isinstance(event, ToolCalled))
+    await settle()
+    second = await far.send(chat, "second")
+    await settle()
+    if not waited_before:
+        assert first.waiting
+        (call,) = of(first.log.read(), ToolCalled)
+        await first.answer([Answer(call.call.id, "red")])
+    await heard(second)
+    assert first.ending.status == ("incomplete" if waited_before else "completed")
+    assert second.ending.status == "completed"
     await near.engine.close()
     await far.engine.close()
