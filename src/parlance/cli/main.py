@@ -36,6 +36,7 @@ class _Commands(click.Group):
         try:
             command: click.Command = getattr(importlib.import_module(COMMANDS[cmd_name]), name)
         finally:
+            gc.freeze()
             if collects:
                 gc.enable()
         return command
