@@ -142,9 +142,13 @@ class Ledger:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _write(self) -> bool:
-        """All that waits, a batch after the other; whether the database took it."""
-        while self._waiting:
-            batch = tuple(islice(self._waiting, BATCH))
+        """All that waits by now, a batch after the other; whether the database took it. What comes meanwhile is gathered
+        again: one by one it would keep the disk busy for good.
+        """
+        left = len(self._waiting)
+        while left > 0:
+            batch = tuple(islice(self._waiting, min(left, BATCH)))
+            left -= len(batch)
             try:
                 await self._calls.add(batch)
             except StorageUnavailable as error:

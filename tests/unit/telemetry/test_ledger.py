@@ -187,6 +187,19 @@ async def test_a_call_that_comes_while_others_are_written_is_written_after_them(
     await ledger.close()
 
 
+@in_virtual_time
+async def test_calls_that_never_cease_are_gathered_between_any_two_writes() -> None:
+    calls = Calls()
+    calls.seconds = 0.01
+    ledger = open_ledger(calls)
+    for _ in range(1_000):
+        ledger.observe_attempt(ATTEMPT)
+        await pass_by(0.004)
+    await ledger.close()
+    assert len(calls.written) == 1_000
+    assert len(calls.batches) <= 4 / GATHER + 1
+
+
 @pytest.mark.requirement("upkeep:model_calls:bounded")
 @in_virtual_time
 async def test_a_database_that_stays_away_is_given_up_and_the_memory_is_bounded() -> None:
