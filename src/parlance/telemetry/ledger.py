@@ -142,8 +142,8 @@ class Ledger:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     async def _write(self) -> bool:
-        """All that waits by now, a batch after the other; whether the database took it. What comes meanwhile is gathered
-        again: one by one it would keep the disk busy for good.
+        """All that waits by now, a batch after the other; whether the database took it. What comes meanwhile is
+        gathered again: one by one it would keep the disk busy for good.
         """
         left = len(self._waiting)
         while left > 0:
