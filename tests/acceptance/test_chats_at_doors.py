@@ -10,20 +10,9 @@ from tests.acceptance.chat_lines import ask, begun, open_client, problem_of, res
 from tests.acceptance.chat_socket import open_chat, text_of
 from tests.acceptance.rpc_session import create_session, join
 from tests.acceptance.server_process import ServerProcess, started
-
-ANN, BOB = "key-of-ann-0123456789", "key-of-bob-0123456789"
-KEYS = f"""
-access:
-  keys:
-    ann: {{key: {ANN}, scope: "subtenant:ann"}}
-    bob: {{key: {BOB}, scope: "subtenant:bob"}}
-"""
+from tests.acceptance.two_subtenants import ANN, BOB, KEYS, bearer
 
 TOOL = {"name": "stock", "parameters": {"type": "object"}}
-
-
-def bearer(key: str) -> dict[str, str]:
-    return {"Authorization": f"Bearer {key}"}
 
 
 async def messages_of(client: httpx.AsyncClient, chat_id: str) -> list[tuple[str, str, str]]:

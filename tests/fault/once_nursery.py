@@ -7,14 +7,13 @@ Python anew.
 import asyncio
 import os
 import signal
-import sys
 from collections.abc import Coroutine, Generator
 from types import coroutine
 from typing import Any, TypeVar, cast
 
-import msgspec
 from msgspec import Struct
 
+from tests.fault.nurseries import raise_children
 from tests.fault.rest_in_sql import answered, rest_in_sql
 
 LONGEST = 20
@@ -74,18 +73,14 @@ async def carry_out(order: Order) -> int:
     return death.reached
 
 
-def main() -> None:
-    for line in sys.stdin:
-        order = msgspec.json.decode(line, type=Order)
-        child = os.fork()
-        if child == 0:
-            signal.alarm(LONGEST)
-            reached = asyncio.run(carry_out(order))
-            os.write(1, f"reached {reached}\n".encode())
-            os._exit(0)
-        _, status = os.waitpid(child, 0)
-        os.write(1, f"ended {os.waitstatus_to_exitcode(status)}\n".encode())
+def live(order: Order) -> None:
+    reached = asyncio.run(carry_out(order))
+    os.write(1, f"reached {reached}\n".encode())
+
+
+def tell_end(code: int) -> None:
+    os.write(1, f"ended {code}\n".encode())
 
 
 if __name__ == "__main__":
-    main()
+    raise_children(Order, live, tell_end, longest=LONGEST)

@@ -12,9 +12,9 @@ import sys
 import threading
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from functools import partial
 from typing import Literal
 
-import msgspec
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,6 +30,7 @@ from parlance.store.lanes import PATIENCE
 from parlance.store.turns import SqlTurns
 from parlance.store.writer import Writer
 from tests.contract.stores.turn_world import HOME, a_new_turn, a_piece, an_ending
+from tests.fault.nurseries import raise_children
 from tests.fault.power_loss import PowerLoss
 from tests.fault.store_script import said_in
 
@@ -138,17 +139,10 @@ async def answer(turns: SqlTurns, turn: TurnRecord, text: str) -> None:
     tell("ended", text, turn.id)
 
 
-def main() -> None:
-    for line in sys.stdin:
-        order = msgspec.json.decode(line, type=Order)
-        child = os.fork()
-        if child == 0:
-            signal.alarm(LONGEST)
-            asyncio.run(keep_turns(order))
-            os._exit(3)
-        _, status = os.waitpid(child, 0)
-        tell("dead", os.waitstatus_to_exitcode(status))
+def live(order: Order) -> None:
+    asyncio.run(keep_turns(order))
+    os._exit(3)
 
 
 if __name__ == "__main__":
-    main()
+    raise_children(Order, live, partial(tell, "dead"), longest=LONGEST)

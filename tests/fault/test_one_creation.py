@@ -3,9 +3,6 @@
 import asyncio
 import json
 import random
-import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -17,6 +14,7 @@ from sqlalchemy import text
 
 from parlance.store.addresses import read_address
 from parlance.store.database import open_database
+from tests.fault.nurseries import nursery
 from tests.fault.once_nursery import Order
 from tests.fault.plain_http import posted
 from tests.fault.rest_in_sql import answered, rest_in_sql
@@ -91,20 +89,6 @@ async def named(client: httpx.AsyncClient, kind: Kind, name: str) -> list[Json]:
     return [one for one in found if one[kind.name] == name]
 
 
-@asynccontextmanager
-async def nursery() -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.fault.once_nursery"),
-        cwd=Path(__file__).parents[2],
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    yield process
-    assert process.stdin is not None
-    process.stdin.close()
-    await process.wait()
-
-
 async def life(process: asyncio.subprocess.Process, order: Order) -> int | None:
     """How many points there were to die at; None of one that died."""
     assert process.stdin is not None
@@ -152,7 +136,7 @@ async def killed_at_every_point(address: str, kills: int) -> None:
     """A child dies at each of as many points of its request; all of them in turn, or a choice."""
     chance = random.Random(SEED)
     outcomes = set()
-    async with nursery() as process:
+    async with nursery("tests.fault.once_nursery") as process:
         points = []
         for kind in KINDS:
             for verb in VERBS:

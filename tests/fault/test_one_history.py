@@ -30,8 +30,11 @@ from tests.probes.polling import pause
 from tests.turns.laws import broken_laws
 
 SEED = 8
-CLIENTS = 12
-SHORT, LONG = 3.0, 180.0
+FEW, MANY = 12, 50
+CLOSING = 1_000
+"""The number of nobody: in its name the last word of a chat is said."""
+
+SHORT, LONG = 3.0, 600.0
 """Seconds for which they speak."""
 
 POLICIES: tuple[SendPolicy, ...] = ("queue", "interrupt")
@@ -49,7 +52,7 @@ async def test_a_chat_in_which_many_speak_at_once_has_one_history(
     async with EchoingUpstream() as upstream:
         async with processes_on(database_url, tmp_path, upstream) as processes:
             rooms = [await open_room(processes[0])]
-            chatters = [Chatter(number, SEED, processes, rooms) for number in range(CLIENTS)]
+            chatters = [Chatter(number, SEED, processes, rooms) for number in range(MANY if long_run else FEW)]
             watched: list[Watched] = []
             async with asyncio.TaskGroup() as group:
                 over = asyncio.Event()
@@ -64,7 +67,7 @@ async def test_a_chat_in_which_many_speak_at_once_has_one_history(
                 over.set()
                 await asyncio.gather(*chatting)
                 lines = {
-                    room.chat: await close(room, f"{CLIENTS}.{number}", processes)
+                    room.chat: await close(room, f"{CLOSING}.{number}", processes)
                     for number, room in enumerate(rooms)
                     if not room.deleted
                 }
@@ -180,7 +183,7 @@ class Watched:
             self._mark = self._mark or own
             if own != self._mark:
                 self._mixed.append(f"{mark} within {self._mark}")
-        if name in ("end", "error") and self._mark.startswith(f"{CLIENTS}."):
+        if name in ("end", "error") and self._mark.startswith(f"{CLOSING}."):
             self._last.set()
 
 

@@ -28,7 +28,7 @@ FLOOD = Script(reply=Reply(text=(PIECE,) * PIECES), hold_after=2, event_delay=0.
 """More than the buffers between two processes and a follower's bound hold, and not all at once."""
 
 PATIENCE = 60.0
-FEW, MANY = 1, 40
+FEW, MANY = 1, 200
 """How many never read, at each of the doors."""
 
 SPARE = 48 << 20

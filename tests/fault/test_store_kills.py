@@ -4,9 +4,8 @@ nothing is doubled.
 
 import asyncio
 import sqlite3
-import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
@@ -24,6 +23,7 @@ from parlance.store.addresses import read_address
 from parlance.store.database import Database, open_database
 from parlance.store.tables.turns import turns
 from tests.contract.stores.turn_world import HOME, Keepers, a_new_turn, opened_keepers
+from tests.fault.nurseries import nursery
 from tests.fault.power_loss import can_be_shown, lose_unsynced
 from tests.fault.store_nursery import Order
 from tests.fault.store_script import answer_to, said_in
@@ -44,20 +44,6 @@ class Told(Struct):
     turn: TurnId
     kept: int = 1
     ended: bool = False
-
-
-@asynccontextmanager
-async def nursery() -> AsyncIterator[asyncio.subprocess.Process]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "tests.fault.store_nursery"),
-        cwd=Path(__file__).parents[2],
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    yield process
-    assert process.stdin is not None
-    process.stdin.close()
-    await process.wait()
 
 
 async def life_and_death(process: asyncio.subprocess.Process, order: Order) -> list[Told]:
@@ -112,7 +98,7 @@ async def check_sqlite(folder: Path, orders: Sequence[Order]) -> int:
     async with opened_keepers(database):
         pass
     await database.close()
-    async with nursery() as process:
+    async with nursery("tests.fault.store_nursery") as process:
         for order in orders:
             told = await life_and_death(process, order)
             count += len(told)
@@ -132,7 +118,7 @@ async def test_no_kill_loses_or_doubles_what_was_acknowledged_on_postgresql(
     postgres_with_tables: str, long_run: bool
 ) -> None:
     database = open_database(read_address(postgres_with_tables), connections=6)
-    async with nursery() as process, opened_keepers(database) as keepers:
+    async with nursery("tests.fault.store_nursery") as process, opened_keepers(database) as keepers:
         for seed in seeds(long_run):
             order = Order(f"{postgres_with_tables}?application_name=child", seed)
             told = await life_and_death(process, order)

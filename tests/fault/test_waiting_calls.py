@@ -18,25 +18,15 @@ from tests.acceptance.planned_upstream import PlannedUpstream
 from tests.acceptance.rpc_session import create_session, join
 from tests.acceptance.scripts import WEATHER, calling
 from tests.acceptance.server_process import ServerProcess
+from tests.acceptance.two_subtenants import ANN, BOB, KEYS, bearer
 from tests.fault.several import PATIENCE, servers_on, settings_of
 from tests.probes.polling import until
 
-ANN, BOB = "key-of-ann-0123456789", "key-of-bob-0123456789"
-KEYS = f"""
-access:
-  keys:
-    ann: {{key: {ANN}, scope: "subtenant:ann"}}
-    bob: {{key: {BOB}, scope: "subtenant:bob"}}
-"""
 CALLING = calling(("get_weather", '{"city":"Oslo"}'), ("get_weather", '{"city":"Rome"}'))
 DOORS = ("ws_chat", "ndjson_chat", "json_rpc", "rest")
 
 WAIT = 4.0
 """Seconds in which a call must be answered, where nobody does."""
-
-
-def bearer(key: str) -> dict[str, str]:
-    return {"authorization": f"Bearer {key}"}
 
 
 @asynccontextmanager
@@ -126,6 +116,11 @@ async def kept(client: httpx.AsyncClient, turn: str) -> None:
     await until(seen, within=PATIENCE)
 
 
+async def waits(client: httpx.AsyncClient, turn: str) -> bool:
+    """As the database has it."""
+    return bool((await client.get(f"/api/v1/turns/{turn}")).json()["status"] == "waiting")
+
+
 async def is_over(client: httpx.AsyncClient, turn: str) -> bool:
     found: str = (await client.get(f"/api/v1/turns/{turn}")).json()["status"]
     assert found in ("waiting", "running", "completed"), found
@@ -197,3 +192,22 @@ async def test_a_call_that_nobody_answers_is_an_error_for_the_model_though_its_p
             assert await give(other, door, turn, calls[1:]) == "call_not_waiting"
         told = [message for message in upstream.sent(1)["messages"] if message["role"] == "tool"]
         assert [message["content"] for message in told] == [f"rain at {calls[0]}", results[1]["error"]]
+
+
+@pytest.mark.requirement("durability:calls:acknowledged")
+@pytest.mark.parametrize("door", ["rest", "ndjson_chat", "json_rpc"])
+async def test_a_result_that_was_acknowledged_is_not_lost_with_its_process(door: str, tmp_path: Path) -> None:
+    """Killed at once behind the acknowledgement: what turns say is kept a moment after it is shown."""
+    async with PlannedUpstream(CALLING) as upstream:
+        async with guarded(tmp_path, "first", "", upstream) as first, open_client(first, bearer(ANN)) as ann:
+            turn, (one, two) = await asking(ann, 2)
+            await until(partial(waits, ann, turn), within=PATIENCE)
+            assert await give(first, door, turn, [one]) is None
+            first.kill()
+        async with guarded(tmp_path, "next", "", upstream) as following, open_client(following, bearer(ANN)) as ann:
+            assert await give(following, door, turn, [one]) == "call_not_waiting"
+            assert await give(following, door, turn, [two]) is None
+            lines = await rest_of(ann, turn)
+        outputs = [line["tool_result"]["output"] for line in lines if "tool_result" in line]
+        assert outputs == [f"rain at {one}", f"rain at {two}"]
+        assert lines[-1]["finish_reason"] == "stop"

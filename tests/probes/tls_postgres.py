@@ -15,6 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from msgspec import Struct
 
+from tests.probes.carrying import carry_both
+
 TLS_ASKED = 80_877_103
 NO_ENTRY = 'no pg_hba.conf entry for host "127.0.0.1", user "postgres", database "postgres", no encryption'
 
@@ -76,13 +78,9 @@ class Front(Struct):
             self.plain += 1
         there, back = await asyncio.open_connection("127.0.0.1", to)
         back.write(head)
-        ways = [asyncio.ensure_future(_carry(reader, back)), asyncio.ensure_future(_carry(there, writer))]
         try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+            await carry_both(reader, writer, there, back)
         finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.gather(*ways, return_exceptions=True)
             back.transport.abort()
 
 
@@ -115,12 +113,6 @@ async def behind_tls(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    while data := await reader.read(65_536):
-        writer.write(data)
-        await writer.drain()
 
 
 def _builder(subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:

@@ -43,7 +43,7 @@ def open_chats(settings: Settings, store: Store, journal: MemoryJournal) -> Open
         owner=owner,
         options=ChatOptions(settings.chats.send_policy, settings.chats.queue_size),
     )
-    swept = Swept(store.leases, store.calls, store.answers)
+    swept = Swept(store.leases, store.bells, store.calls, store.answers)
     return OpenedChats(stores, Ledger(store.calls), Sweeper(owner, swept, ages_of(settings)))
 
 

@@ -5,6 +5,7 @@ and forgets what grew old.
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -14,6 +15,7 @@ from parlance.config.settings import Settings
 from parlance.core.errors import StorageUnavailable
 from parlance.core.ids import OwnerId
 from parlance.core.stores.answers import Answers
+from parlance.core.stores.bells import Bells
 from parlance.core.stores.model_calls import ModelCalls
 from parlance.core.stores.turns import Leases, TurnRecord
 
@@ -31,6 +33,9 @@ SWEPT = 10.0
 
 TIDIED = 60.0
 
+GATHERED = 0.5
+"""Seconds at most between hearing that a process stopped and looking for what it left."""
+
 JITTER = 0.1
 """Of each pause, that it may be shorter: many processes do not come to their database all at once."""
 
@@ -44,9 +49,10 @@ class Ages(Struct, frozen=True):
 
 
 class Swept(Struct, frozen=True):
-    """The stores whose old rows are of no use."""
+    """The stores whose old rows are of no use. `bells` ring when another process stops."""
 
     leases: Leases
+    bells: Bells
     calls: ModelCalls
     answers: Answers
 
@@ -81,6 +87,8 @@ class Sweeper:
         self._held_at: float | None = None
         self._sweeps_from = 0.0
         self._tasks: tuple[asyncio.Task[None], ...] = ()
+        self._departed = asyncio.Event()
+        self._unsubscribe = swept.bells.await_departures(self._departed.set)
 
     async def begin(self, adopt: Callable[[TurnRecord], Awaitable[None]]) -> None:
         """Before the first turn is accepted: when this returns, the lease is held, if the database lets it.
@@ -100,12 +108,13 @@ class Sweeper:
         # Apart from each other: what takes long must not cost the lease.
         self._tasks = (
             asyncio.create_task(self._live(lease), name="lease"),
-            asyncio.create_task(self._repeat((dead,), SWEPT), name="sweeper of the dead"),
-            asyncio.create_task(self._repeat(old, TIDIED), name="sweeper of the old"),
+            asyncio.create_task(self._repeat((dead,), SWEPT, self._departed), name="sweeper of the dead"),
+            asyncio.create_task(self._repeat(old, TIDIED, asyncio.Event()), name="sweeper of the old"),
         )
 
     async def close(self) -> None:
         """After the last turn has ended. What others would wait for is given back at once."""
+        self._unsubscribe()
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -117,10 +126,16 @@ class Sweeper:
             await asyncio.sleep(pause * (1 - JITTER * self._chance()))
             await self._do(lease)
 
-    async def _repeat(self, chores: Sequence[_Chore], every: float) -> None:
+    async def _repeat(self, chores: Sequence[_Chore], every: float, due: asyncio.Event) -> None:
+        """Every so many seconds, and when they are `due`."""
         await self._do(*chores)
         while True:
-            await asyncio.sleep(every * (1 - JITTER * self._chance()))
+            with suppress(TimeoutError):
+                async with asyncio.timeout(every * (1 - JITTER * self._chance())):
+                    await due.wait()
+                    # Bells may ring for nothing, and many processes may stop at once.
+                    await asyncio.sleep(GATHERED * (1 - self._chance()))
+            due.clear()
             await self._do(*chores)
 
     async def _do(self, *chores: _Chore) -> None:

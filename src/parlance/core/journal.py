@@ -108,6 +108,12 @@ class Log(Protocol):
         """
         ...
 
+    async def secured(self) -> None:
+        """Returns when all that was appended so far has been kept; at once where nothing is. `StorageUnavailable` where
+        that failed for now.
+        """
+        ...
+
     def read(self, after: int = 0) -> Sequence[Event]:
         """The events behind number `after`, as `numbered` has them."""
         ...

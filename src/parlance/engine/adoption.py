@@ -9,7 +9,6 @@ from msgspec import Struct
 from parlance.core.events import Event, PartClosed, PartOpened, StepEnded, ToolCalled, ToolReturned
 from parlance.core.messages import Message
 from parlance.core.parts import ToolCall, ToolResult
-from parlance.core.tool import Answer
 from parlance.core.transcript import fold_messages, tool_message
 from parlance.core.usage import Usage, add_usage
 from parlance.engine.assemble import whole_calls
@@ -53,7 +52,7 @@ def past_of(events: Sequence[Event]) -> Past | None:
     )
 
 
-Waiting = Mapping[str, tuple[ToolCall, "asyncio.Future[Answer]", float]]
+Waiting = Mapping[str, tuple[ToolCall, "asyncio.Future[ToolResult]", float]]
 """The calls that may be answered, by their ids; and for how many seconds yet."""
 
 
@@ -78,9 +77,8 @@ async def finish_calls(turn: Turn, past: Past, waiting: Waiting) -> list[Message
         results[call.id] = ToolResult(call.id, call.name, UNKNOWN, is_error=True, outcome_unknown=True)
     turn.tell([ToolReturned(results[call.id]) for call in lost])
 
-    async def answered(call: ToolCall, future: "asyncio.Future[Answer]", left: float) -> None:
+    async def answered(call: ToolCall, future: "asyncio.Future[ToolResult]", left: float) -> None:
         results[call.id] = await turn.pending.wait(call, future, left)
-        turn.tell((ToolReturned(results[call.id]),))
 
     async with asyncio.TaskGroup() as group:
         for one in waiting.values():

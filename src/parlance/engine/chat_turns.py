@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -86,6 +87,28 @@ class Opened(Struct, frozen=True):
 Begin = Callable[[Opened], Awaitable[Turn]]
 
 
+class _Room:
+    """What a message that came just now asks of the turns ahead of it: each is asked once."""
+
+    def __init__(self, accepted: Accepted, interrupts: bool) -> None:
+        self._waited = {before.id for before in accepted.ahead if before.state == "waiting"}
+        self._interrupts = interrupts
+        self._told = set[TurnId]()
+        self._until = time.monotonic() + WAITED_BEFORE
+
+    @property
+    def wanted(self) -> bool:
+        return self._interrupts or not self._waited <= self._told or time.monotonic() < self._until
+
+    def asks_of(self, before: TurnRecord) -> Literal["superseded", "cancelled"] | None:
+        """What it is to be stopped as, if it is."""
+        waits = before.state == "waiting" and (before.id in self._waited or time.monotonic() < self._until)
+        if before.id in self._told or not (waits or self._interrupts):
+            return None
+        self._told.add(before.id)
+        return "superseded" if before.state == "waiting" else "cancelled"
+
+
 class ChatTurns:
     def __init__(self, stores: ChatStores, toolbox: Toolbox, parts: EngineParts) -> None:
         self._stores = stores
@@ -127,25 +150,23 @@ class ChatTurns:
 
     def moment(self, opened: Opened, ahead: Sequence[TurnView]) -> Callable[[], Awaitable[Beginning]]:
         """When those ahead have ended, with the chat's history as it is by then."""
-        here, elsewhere, asked = list(ahead), len(opened.accepted.ahead) > len(ahead), opened.asked
+        here, accepted, asked = list(ahead), opened.accepted, opened.asked
+        room = _Room(accepted, self._interrupts(asked)) if len(accepted.ahead) > len(here) else None
 
         async def begin() -> Beginning:
             for turn in here:
                 await turn.finished()
-            if elsewhere:
-                await self._until_ended_before(opened.accepted.turn, asked)
-            accepted = opened.accepted
+            if room is not None:
+                await self._until_ended_before(accepted.turn, room)
             if accepted.turn.state == "queued":
                 self._stores.journal.tell_state(accepted.turn.id, accepted.turn.epoch, "running")
             return await patiently(partial(self._beginning, opened.turn, accepted.turn, accepted.chat, asked))
 
         return begin
 
-    async def _until_ended_before(self, turn: TurnRecord, asked: ChatAsk) -> None:
+    async def _until_ended_before(self, turn: TurnRecord, room: _Room) -> None:
         """Other processes run what is ahead of it, and are asked to make room as `make_room` does here."""
-        heard, told = asyncio.Event(), set[TurnId]()
-        now = asyncio.get_running_loop().time
-        until = now() + WAITED_BEFORE
+        heard = asyncio.Event()
         unsubscribe = self._stores.bells.subscribe(turn.chat, heard.set)
         try:
             while True:
@@ -154,20 +175,18 @@ class ChatTurns:
                 with suppress(StorageUnavailable):
                     if await self._stores.turns.ended_before(turn):
                         return
-                    if self._interrupts(asked) or now() < until:
-                        await self._ask_for_room(turn, asked, told)
+                    if room.wanted:
+                        await self._ask_for_room(turn, room)
                 with suppress(TimeoutError):
                     await asyncio.wait_for(heard.wait(), LOOK)
         finally:
             unsubscribe()
 
-    async def _ask_for_room(self, turn: TurnRecord, asked: ChatAsk, told: set[TurnId]) -> None:
-        ahead = await self._stores.turns.list(turn.chat, Page(limit=1_000), None, open_only=True)
-        for before in ahead:
-            waits = before.state == "waiting"
-            if before.position < turn.position and before.id not in told and (waits or self._interrupts(asked)):
-                told.add(before.id)
-                await self._stores.bells.send(Word(turn=before.id, stop="superseded" if waits else "cancelled"))
+    async def _ask_for_room(self, turn: TurnRecord, room: _Room) -> None:
+        unended = await self._stores.turns.list(turn.chat, Page(limit=1_000), None, open_only=True)
+        for before in unended:
+            if before.position < turn.position and (stop := room.asks_of(before)) is not None:
+                await self._stores.bells.send(Word(turn=before.id, stop=stop))
 
     async def reopen(self, record: TurnRecord, target: Target | None) -> Turn | None:
         """A turn that another process left waiting, to go on with. None where it can't be gone on with: it ended."""

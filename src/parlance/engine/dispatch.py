@@ -16,7 +16,7 @@ from parlance.core.events import Event, ToolCalled, ToolReturned
 from parlance.core.json import JsonObject
 from parlance.core.messages import Message
 from parlance.core.parts import Text, ToolCall, ToolOutput, ToolResult
-from parlance.core.tool import Answer, Invocation, Tool
+from parlance.core.tool import Invocation, Tool
 from parlance.core.transcript import tool_message
 from parlance.engine.open_part import clean
 from parlance.engine.turn_state import Turn
@@ -36,7 +36,7 @@ class _OnServer(Struct):
 
 
 class _OnClient(Struct):
-    answer: "asyncio.Future[Answer]"
+    result: "asyncio.Future[ToolResult]"
 
 
 _Plan = _Refused | _OnServer | _OnClient
@@ -80,7 +80,8 @@ def _announce(turn: Turn, call: ToolCall, plan: _Plan) -> list[Event]:
 
 async def _run_call(turn: Turn, call: ToolCall, plan: _Plan, slots: asyncio.Semaphore) -> ToolResult:
     result = await _result(turn, call, plan, slots)
-    turn.tell((ToolReturned(result),))
+    if not isinstance(plan, _OnClient):
+        turn.tell((ToolReturned(result),))
     return result
 
 
@@ -91,8 +92,8 @@ async def _result(turn: Turn, call: ToolCall, plan: _Plan, slots: asyncio.Semaph
         case _OnServer(tool=tool, arguments=arguments):
             async with slots:
                 return await _run_tool(turn, call, tool, arguments)
-        case _OnClient(answer=answer):
-            return await turn.pending.wait(call, answer, turn.parts.options.answer_timeout)
+        case _OnClient(result=result):
+            return await turn.pending.wait(call, result, turn.parts.options.answer_timeout)
 
 
 async def _run_tool(turn: Turn, call: ToolCall, tool: Tool, arguments: JsonObject) -> ToolResult:

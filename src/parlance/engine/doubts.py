@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from parlance.core.errors import StorageUnavailable, StoredNotFound, TurnNotFound
 from parlance.core.ids import TurnId
-from parlance.core.stores.turns import TurnRecord, Turns
+from parlance.core.stores.turns import IN_FLIGHT, TurnRecord, Turns
 
 log = logging.getLogger(__name__)
 
@@ -18,11 +18,6 @@ LOOK_LATER = 1.0
 """Seconds between looks after that."""
 
 SOON = 2.0
-
-IN_FLIGHT = 90.0
-"""Seconds, from the first answer of the database on, in which a turn may still appear: a commit that was on its way is
-done by then, and a transaction whose client is gone was ended.
-"""
 
 Begin = Callable[[TurnRecord], Awaitable[None]]
 

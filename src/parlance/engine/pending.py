@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
+from typing import NamedTuple
 
 from parlance.core.errors import CallNotWaiting
 from parlance.core.ids import CallId
@@ -10,7 +11,7 @@ from parlance.core.parts import ToolCall, ToolResult
 from parlance.core.tool import Answer
 
 
-def _nothing() -> None:
+def _nothing(*_: object) -> None:
     """In place of a callback of the turn's, which would hold it: a forgotten turn must not wait for the collector."""
 
 
@@ -26,12 +27,21 @@ def check_waiting(answers: Sequence[Answer], waiting: AbstractSet[CallId]) -> No
         left.remove(answer.call_id)
 
 
-class PendingCalls:
-    """The calls of one turn that wait. Each is answered once; late, doubled and foreign answers are refused."""
+class _Waiting(NamedTuple):
+    call: ToolCall
+    result: "asyncio.Future[ToolResult]"
 
-    def __init__(self, changed: Callable[[], None]) -> None:
-        self._waiting: dict[CallId, asyncio.Future[Answer]] = {}
+
+class PendingCalls:
+    """The calls of one turn that wait. Each is answered once; late, doubled and foreign answers are refused.
+
+    `returned` is called with a call's result at once when it is there: whoever answered may rely on it.
+    """
+
+    def __init__(self, changed: Callable[[], None], returned: Callable[[ToolResult], None]) -> None:
+        self._waiting: dict[CallId, _Waiting] = {}
         self._changed = changed
+        self._returned = returned
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -39,16 +49,16 @@ class PendingCalls:
     @property
     def unanswered(self) -> bool:
         """Whether a call still has no answer. One that is answered may wait for its turn to take it up."""
-        return any(not future.done() for future in self._waiting.values())
+        return any(not waiting.result.done() for waiting in self._waiting.values())
 
-    def ask(self, call: ToolCall) -> "asyncio.Future[Answer]":
+    def ask(self, call: ToolCall) -> "asyncio.Future[ToolResult]":
         """From now on the call may be answered. Answering before anybody awaits the future is fine."""
-        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting[call.id] = future
+        future: asyncio.Future[ToolResult] = asyncio.get_running_loop().create_future()
+        self._waiting[call.id] = _Waiting(call, future)
         self._changed()
         return future
 
-    async def wait(self, call: ToolCall, future: "asyncio.Future[Answer]", limit: float) -> ToolResult:
+    async def wait(self, call: ToolCall, future: "asyncio.Future[ToolResult]", limit: float) -> ToolResult:
         """The caller's answer, or, after `limit` seconds, an error for the model."""
         try:
             # Not a timeout around the future: one that fires as the answer comes would throw it away.
@@ -58,18 +68,20 @@ class PendingCalls:
                 self._changed()
         if not future.done():
             # Not in how many seconds: whoever took the turn up from another process waited for the last of them alone.
-            return ToolResult(call.id, call.name, "The caller gave no result in time.", is_error=True)
-        answer = future.result()
-        return ToolResult(call.id, call.name, answer.output, is_error=answer.is_error)
+            future.set_result(ToolResult(call.id, call.name, "The caller gave no result in time.", is_error=True))
+            self._returned(future.result())
+        return future.result()
 
     def close(self) -> None:
         """The turn goes no further: nothing is taken any more."""
         self._waiting.clear()
         self._changed()
-        self._changed = _nothing
+        self._changed = self._returned = _nothing
 
     def answer(self, answers: Sequence[Answer]) -> None:
         """Take all of them or none. `CallNotWaiting` names the first that nobody waits for."""
-        check_waiting(answers, {call for call, future in self._waiting.items() if not future.done()})
+        check_waiting(answers, {call for call, waiting in self._waiting.items() if not waiting.result.done()})
         for answer in answers:
-            self._waiting[answer.call_id].set_result(answer)
+            call, future = self._waiting[answer.call_id]
+            future.set_result(ToolResult(call.id, call.name, answer.output, is_error=answer.is_error))
+            self._returned(future.result())

@@ -26,7 +26,7 @@ KEPT = 1.0
 """Seconds in which what a turn has told is kept, unless its process died."""
 
 TAKEN = 2.0
-"""Seconds in which the process that runs a turn takes an answer; where that one has died, whoever takes over does."""
+"""Seconds in which the process that runs a turn takes an answer, unless it has died."""
 
 
 class RemoteTurn:
@@ -96,9 +96,16 @@ class RemoteTurn:
         place = self.log.head
         if not await self._bells.send(Word(turn=self.id, answers=tuple(answers))):
             raise CallNotWaiting(f"The turn {self.id} has ended: none of its calls is waiting. Nothing was taken.")
-        with suppress(TimeoutError):
+        try:
             async with asyncio.timeout(TAKEN):
                 await self._taken(answers, place)
+        except TimeoutError:
+            raise StorageUnavailable(
+                f"No server runs the turn {self.id} at this moment. The results are kept for the one that takes it "
+                "over. Send them again, until they are taken or refused.",
+                retry_after=TAKEN,
+                maybe_kept=True,
+            ) from None
 
     async def _taken(self, answers: Sequence[Answer], place: int) -> None:
         """Returns when the log says so, behind that number. `CallNotWaiting` where other answers were taken."""

@@ -7,11 +7,13 @@ from contextlib import contextmanager
 
 from msgspec import Struct
 
-from parlance.core.events import GROWTH, Event, Runner, TurnEnded
+from parlance.core.errors import StorageUnavailable
+from parlance.core.events import GROWTH, Event, Runner, ToolReturned, TurnEnded
 from parlance.core.ids import TurnId
 from parlance.core.journal import Cursor, Follower, Log
 from parlance.core.messages import Message
 from parlance.core.observers import TurnFacts, TurnObserver
+from parlance.core.parts import ToolResult
 from parlance.core.provider import Notice, Target
 from parlance.core.requests import Request
 from parlance.core.stores.turns import State
@@ -81,7 +83,7 @@ class Turn:
         self.state_told: Callable[[State], None] | None = None
         self.begun = False
         self.stopping: StopReason | None = None
-        self.pending = PendingCalls(self._pending_changed)
+        self.pending = PendingCalls(self._pending_changed, self._call_returned)
         # A stored turn goes on, whoever listens.
         self.attendance = Attendance(parts.options.live_grace if facts.chat is None else None, self.abandon)
         self._ending = False
@@ -183,9 +185,19 @@ class Turn:
     async def answer(self, answers: Sequence[Answer]) -> None:
         """Results of the caller's own tools.
 
-        `CallNotWaiting`, and nothing is taken, if one of them is not waited for.
+        `CallNotWaiting`, and nothing is taken, if one of them is not waited for. `StorageUnavailable` if they were
+        taken, and may be lost with this process.
         """
         self.pending.answer(answers)
+        try:
+            await self.log.secured()
+        except StorageUnavailable as error:
+            became = (
+                f"The turn {self.id} is not this server's any more. Send them again."
+                if self.lost
+                else f"The turn {self.id} has taken them and goes on; sent again, they are refused."
+            )
+            raise StorageUnavailable(f"The results are not kept. {became} {error.message}", maybe_kept=True) from None
 
     async def end(self, ending: TurnEnded) -> None:
         """From here on nothing stops it: an answer that is whole is not cut while it is kept."""
@@ -211,6 +223,9 @@ class Turn:
         """Calls `act` when the turn's task is done; soon, if it is already."""
         if self._task is not None:
             self._task.add_done_callback(lambda _: act())
+
+    def _call_returned(self, result: ToolResult) -> None:
+        self.tell((ToolReturned(result),))
 
     def _pending_changed(self) -> None:
         waits = len(self.pending) > 0

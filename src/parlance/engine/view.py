@@ -63,7 +63,8 @@ class TurnView(Protocol):
     async def answer(self, answers: Sequence[Answer]) -> None:
         """Results of the caller's own tools.
 
-        `CallNotWaiting`, and nothing is taken, if one of them is not waited for.
+        What returns is kept, where the turn is. `CallNotWaiting`, and nothing is taken, if one of them is not waited
+        for. `StorageUnavailable` if they may be lost with the process that runs the turn.
         """
         ...
 

@@ -77,6 +77,6 @@ async def _obey_word(turn: Turn, word: Word) -> None:
         turn.stop(word.stop)
         return
     try:
-        await turn.answer(word.answers)
+        turn.pending.answer(word.answers)
     except CallNotWaiting as error:
         log.info("Answers from another process came too late: %s", error.message)

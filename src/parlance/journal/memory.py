@@ -109,6 +109,9 @@ class MemoryLog:
         self.append((ended,))
         return ended
 
+    async def secured(self) -> None:
+        """Nothing is kept."""
+
     def restore(self, events: Sequence[tuple[int, Event]], lost: int, epochs: Sequence[tuple[int, Epoch]]) -> None:
         """What is left of a log, into this one, which is empty; and up to which number it bore which epochs."""
         self._epochs = epochs

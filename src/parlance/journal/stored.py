@@ -91,6 +91,7 @@ class StoredLog(MemoryLog):
         self._changed = False
         self._ending = False
         self._on_its_way: asyncio.Future[None] | None = None
+        self._securing: list[tuple[int, asyncio.Future[None]]] = []
         self._lost = False
         self.when_lost: Callable[[], object] = _nothing
 
@@ -126,7 +127,16 @@ class StoredLog(MemoryLog):
         untold = self._unkept if self._strict else []
         super().append((*untold, told))
         self._unkept = []
+        self._kept = self.head
+        not_stored = told.fault is not None and told.fault.code == NotStored.code
+        self._secure(lost="The database does not answer." if not_stored else None)
         return told
+
+    async def secured(self) -> None:
+        if self._unkept:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._securing.append((self._kept + len(self._unkept), future))
+            await future
 
     def take(self) -> Piece | None:
         """What is to be kept now. Until `kept` or `missed` is called it stays as it is."""
@@ -142,10 +152,12 @@ class StoredLog(MemoryLog):
         if self._strict:
             super().append(piece.events)
         self._arrived()
+        self._secure()
 
-    def missed(self) -> None:
+    def missed(self, why: str) -> None:
         """It was not kept, and has to be taken again."""
         self._arrived()
+        self._secure(lost=why)
         if not self._changed:
             self._changed = True
             self._keeper.changed(self)
@@ -155,7 +167,21 @@ class StoredLog(MemoryLog):
         self._lost = True
         self._unkept = []
         self._arrived()
+        self._secure(lost="Another server goes on with it, as this one was taken for dead.")
         self.when_lost()
+
+    def _secure(self, *, lost: str | None = None) -> None:
+        """Tell those who wait for what is kept by now; or all of them, why it is not."""
+        waiting, self._securing = self._securing, []
+        for number, future in waiting:
+            if future.cancelled():
+                continue
+            if lost is not None:
+                future.set_exception(StorageUnavailable(lost))
+            elif number <= self._kept:
+                future.set_result(None)
+            else:
+                self._securing.append((number, future))
 
     def _arrived(self) -> None:
         if self._on_its_way is not None:
@@ -246,12 +272,12 @@ class _Keeper:
             for (turn, epoch), state in states.items():
                 await self._turns.state(turn, epoch, "waiting" if state == "waiting" else "running")
         except StorageUnavailable as error:
-            self._miss(taken, states)
+            self._miss(taken, states, error.message)
             await self._wait(error)
             return False
         except Exception:
             log.exception("Keeping turns failed by a bug")
-            self._miss(taken, states)
+            self._miss(taken, states, "That failed by a bug, and is tried again.")
             await asyncio.sleep(self.keeping.again)
             return False
         for changed, piece in taken:
@@ -262,10 +288,10 @@ class _Keeper:
         self._away = False
         return True
 
-    def _miss(self, taken: "Sequence[tuple[StoredLog, Piece]]", states: Mapping[_Owned, State]) -> None:
+    def _miss(self, taken: "Sequence[tuple[StoredLog, Piece]]", states: Mapping[_Owned, State], why: str) -> None:
         """All of it is tried again, but for states that have changed since."""
         for changed, _ in taken:
-            changed.missed()
+            changed.missed(why)
         self._states = {**states, **self._states}
         if self._states:
             self._wake.set()

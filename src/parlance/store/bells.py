@@ -13,7 +13,7 @@ from parlance.core.stores.bells import Unsubscribe, Wake
 from parlance.core.stores.turns import Word
 from parlance.store.checks import is_uuid
 from parlance.store.database import Database
-from parlance.store.subscribers import Subscribers
+from parlance.store.subscribers import DEPARTURES, Subscribers
 from parlance.store.tables.schema import Moment
 from parlance.store.tables.turns import turns
 from parlance.store.tables.words import words
@@ -39,6 +39,9 @@ class SqlBells:
 
     def attend(self, owner: OwnerId, wake: Wake) -> Unsubscribe:
         return self.subscribers.add(owner, wake)
+
+    def await_departures(self, wake: Wake) -> Unsubscribe:
+        return self.subscribers.add(DEPARTURES, wake)
 
     async def send(self, word: Word) -> bool:
         if not is_uuid(word.turn):

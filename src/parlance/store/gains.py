@@ -16,7 +16,7 @@ from parlance.core.stores.turns import Ending, NewTurn, Piece, TurnRecord
 from parlance.store.known import name_of
 from parlance.store.message_rows import encode_message
 from parlance.store.pieces import behind, last_of, renumbered
-from parlance.store.prepared import Values, execute_all, inserting, updating
+from parlance.store.prepared import Insertion, Values, updating, write_rows
 from parlance.store.tables.chats import chats
 from parlance.store.tables.messages import messages
 from parlance.store.tables.pieces import pieces
@@ -58,7 +58,9 @@ class Gains:
             self._add_message(turn, new.started.input, new)
         if new.key is not None:
             self._keys.append(_encode_key(new.key, turn))
-        self.rung.add(turn.chat)
+        if new.new_chat is None:
+            # Nobody listens to a chat before it is there.
+            self.rung.add(turn.chat)
 
     def keep(self, turn: TurnRecord, piece: Piece) -> TurnRecord:
         """The turn with what of the piece is new."""
@@ -95,22 +97,20 @@ class Gains:
         )
 
     async def write(self, connection: AsyncConnection) -> None:
-        """Behind a statement that reads, in the same transaction."""
+        """Changes of turns behind a statement that reads them, in the same transaction."""
         changed = self._changed.values()
         progress: list[Values] = [{"of": turn.id, **encode_progress(turn)} for turn in changed]
         numbering: list[Values] = [
             {"of": turn.id, **encode_numbering(turn)} for turn in changed if turn.id in self._renumbered
         ]
-        batches = (
+        inserts = (
             (_CHATS, self._chats),
             (_TURNS, [encode_turn(turn, self._asked[turn.id]) for turn in self._begun.values()]),
             (_KEYS, self._keys),
             (_MESSAGES, self._messages),
             (_PIECES, self._pieces),
-            (_PROGRESS, progress),
-            (_NUMBERING, numbering),
         )
-        await execute_all(connection, batches)
+        await write_rows(connection, inserts, ((_PROGRESS, progress), (_NUMBERING, numbering)))
 
     def _add_message(self, turn: TurnRecord, message: Message, of: NewTurn | None = None) -> None:
         functions = None if of is None else of.enabled_functions
@@ -137,10 +137,10 @@ def _columns(table: Table) -> list[str]:
     return [column.name for column in table.columns if column.name != "seq"]
 
 
-_CHATS: Final = inserting(chats, [*Chat.__struct_fields__])
-_TURNS: Final = inserting(turns, [name for name in _columns(turns) if name != "trimmed_at"])
-_KEYS: Final = inserting(request_keys, _columns(request_keys))
-_MESSAGES: Final = inserting(messages, _columns(messages))
-_PIECES: Final = inserting(pieces, _columns(pieces))
+_CHATS: Final = Insertion(chats, [*Chat.__struct_fields__])
+_TURNS: Final = Insertion(turns, [name for name in _columns(turns) if name != "trimmed_at"])
+_KEYS: Final = Insertion(request_keys, _columns(request_keys))
+_MESSAGES: Final = Insertion(messages, _columns(messages))
+_PIECES: Final = Insertion(pieces, _columns(pieces))
 _PROGRESS: Final = updating(turns, PROGRESS)
 _NUMBERING: Final = updating(turns, NUMBERING)

@@ -54,10 +54,10 @@ async def write_group(
     An ask that can't be done is told its error, and the others are done nonetheless. `contested`: another process was
     at the same rows a moment ago.
     """
-    known, gains = Known(), Gains()
+    known, gains = Known(contested=contested), Gains()
     accepts = [ask for ask in asks if isinstance(ask, NewTurn)]
     if accepts:
-        await known.read_for(connection, accepts, contested=contested)
+        await known.read_for(connection, accepts)
     begun = {new.id for new in accepts}
     changed = {turn for ask in asks for turn in _turns_of(ask)} - begun
     if changed:
@@ -127,7 +127,7 @@ def _accept(new: NewTurn, known: Known, gains: Gains) -> Accepted:
 
 
 def _made(chat: NewChat, reach: Reach, known: Known) -> KnownChat:
-    if chat.subtenant_id not in known.subtenants or reach not in (None, chat.subtenant_id):
+    if not known.has_subtenant(chat.subtenant_id) or reach not in (None, chat.subtenant_id):
         raise subtenant_not_found(chat.subtenant_id)
     chosen = chat.assistant_id
     if chosen is not None and known.assistants.get(chosen, "") not in (None, chat.subtenant_id):

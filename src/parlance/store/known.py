@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parlance.core.ids import ChatId, TurnId
-from parlance.core.stores.chats import Chat
+from parlance.core.stores.chats import Chat, NewChat
 from parlance.core.stores.request_keys import RequestKey
 from parlance.core.stores.turns import NewTurn, TurnRecord
 from parlance.store.acceptance import is_open
@@ -39,25 +39,37 @@ class KnownKey(Struct, frozen=True):
 
 
 class Known:
-    """What is there, and what becomes of it while a group is decided."""
+    """What is there, and what becomes of it while a group is decided. `contested`: see `read_for`."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, contested: bool) -> None:
         self.chats: dict[ChatId, KnownChat] = {}
         self.turns: dict[TurnId, TurnRecord] = {}
         self.keys: dict[KeyName, KnownKey] = {}
-        self.subtenants: set[str] = set()
         self.assistants: dict[str, str | None] = {}
+        self._subtenants: set[str] = set()
+        self._contested = contested
 
-    async def read_for(self, connection: AsyncConnection, accepts: Sequence[NewTurn], *, contested: bool) -> None:
+    async def read_for(self, connection: AsyncConnection, accepts: Sequence[NewTurn]) -> None:
         """Lock the chats that turns are to be accepted in, and read what decides about them.
 
         Always in the order of their ids, so that no two processes wait for each other. Whoever had to wait for such a
         lock may have read the chat's turns as they were before. Then the next position is taken, and it must begin
-        anew, `contested`: with the lock first, and a look at the turns behind it.
+        anew, `contested`: with the lock first, and a look at the turns behind it. Until then it is taken for granted
+        of chats that are new that nobody else has their ids, and that their subtenants are there.
         """
         await self._read_keys(connection, [new.key for new in accepts if new.key is not None])
-        asked = {new.chat for new in accepts} | {known.turn.chat for known in self.keys.values()}
-        if contested:
+        asked = {new.chat for new in accepts if self._contested or new.new_chat is None}
+        await self._read_chats(connection, asked | {known.turn.chat for known in self.keys.values()})
+        await self._read_references(connection, [new.new_chat for new in accepts if new.new_chat is not None])
+
+    def has_subtenant(self, id: str) -> bool:
+        """Also where nobody has looked: then the database refuses what has none."""
+        return not self._contested or id in self._subtenants
+
+    async def _read_chats(self, connection: AsyncConnection, asked: set[ChatId]) -> None:
+        if not asked:
+            return
+        if self._contested:
             await connection.execute(_LOCK, {"ids": _ids(asked)})
         for count, *row in await connection.execute(_CHATS, {"ids": _ids(asked)}):
             chat = read_row(Chat, row[:_OF_CHAT])
@@ -65,10 +77,11 @@ class Known:
             if row[_OF_CHAT] is not None:
                 turn = decode_turn(row[_OF_CHAT:])
                 self.turns[turn.id] = turn
-        made = [new.new_chat for new in accepts if new.new_chat is not None]
-        if made:
+
+    async def _read_references(self, connection: AsyncConnection, made: Sequence[NewChat]) -> None:
+        if made and self._contested:
             rows = await connection.execute(_SUBTENANTS, {"ids": _padded(sorted({new.subtenant_id for new in made}))})
-            self.subtenants = {row[0] for row in rows}
+            self._subtenants = {row[0] for row in rows}
         if chosen := [new.assistant_id for new in made if new.assistant_id is not None]:
             rows = await connection.execute(_ASSISTANTS, {"ids": _ids(chosen)})
             self.assistants = {row[0]: row[1] for row in rows}

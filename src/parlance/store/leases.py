@@ -18,6 +18,7 @@ from parlance.store.database import Database
 from parlance.store.gains import Gains
 from parlance.store.pieces import Numbered, renumbered, trimmed
 from parlance.store.prepared import Values
+from parlance.store.subscribers import DEPARTURES
 from parlance.store.tables.leases import leases
 from parlance.store.tables.pieces import pieces
 from parlance.store.tables.request_keys import request_keys
@@ -55,14 +56,15 @@ class SqlLeases:
     async def release(self, owner: OwnerId) -> None:
         async with self._database.writing() as connection:
             await connection.execute(delete(leases).where(leases.c.owner == owner))
+            await self._bells.announce(connection, (DEPARTURES,))
+        self._bells.announced((DEPARTURES,))
 
     async def adopt(self, owner: OwnerId) -> tuple[TurnRecord, ...]:
-        waiting = _ORPHANS.where(turns.c.state == "waiting")
         async with self._database.reading() as connection:
-            if (await connection.execute(waiting.limit(1))).first() is None:
+            if (await connection.execute(_WAITING.limit(1))).first() is None:
                 return ()
         async with self._database.writing(within=PATIENCE) as connection:
-            found = await connection.execute(waiting.with_for_update(skip_locked=True, of=turns))
+            found = await connection.execute(_WAITING.with_for_update(skip_locked=True, of=turns))
             adopted = [renumbered(structs.replace(decode_turn(row), owner=owner), new_epoch()) for row in found]
             if adopted:
                 owned = [{"of": turn.id, "owner": turn.owner, **encode_numbering(turn)} for turn in adopted]
@@ -75,7 +77,7 @@ class SqlLeases:
 
     async def sweep(self) -> tuple[TurnId, ...]:
         async with self._database.reading() as connection:
-            if (await connection.execute(_ORPHANS.limit(1))).first() is None:
+            if (await connection.execute(_BROKEN_OFF.limit(1))).first() is None:
                 return ()
         swept: list[TurnId] = []
         while some := await self._sweep_some():
@@ -96,7 +98,7 @@ class SqlLeases:
         """Those that another process is sweeping at this moment are passed over."""
         gains = Gains()
         async with self._database.writing(within=PATIENCE) as connection:
-            found = await connection.execute(_ORPHANS.limit(AT_ONCE).with_for_update(skip_locked=True, of=turns))
+            found = await connection.execute(_BROKEN_OFF.limit(AT_ONCE).with_for_update(skip_locked=True, of=turns))
             orphans = [decode_turn(row) for row in found]
             if not orphans:
                 await connection.execute(_FORGET)
@@ -145,6 +147,9 @@ def _merged(rows: Sequence[Sequence[Any]]) -> list[Values]:
 _ALIVE: Final = exists().where(leases.c.owner == turns.c.owner, leases.c.expires > database_seconds())
 # By a sum, since SQLite would go through all turns there ever were to have these few in the order of a column.
 _ORPHANS: Final = select(*COLUMNS).where(turns.c.ended_at.is_(None), ~_ALIVE).order_by(turns.c.seq + 0)
+_WAITING: Final = _ORPHANS.where(turns.c.state == "waiting")
+# A process may stop between somebody's look for those that wait and their look for the others.
+_BROKEN_OFF: Final = _ORPHANS.where(turns.c.state != "waiting")
 _OLD: Final = select(turns.c.id).where(turns.c.trimmed_at.is_(None)).order_by(turns.c.ended_at)
 _LOGS: Final = (
     select(pieces.c.turn_id, pieces.c.first, pieces.c.last, pieces.c.epoch, pieces.c.lost, pieces.c.events)

@@ -1,13 +1,30 @@
 """Statements that write many rows, handed to the drivers as they take them: what the library asks about each statement
-and each row anew costs several times what the driver does, and on SQLite every statement is a visit to another thread.
+and each row anew costs several times what the driver does, and every statement is a visit to another thread (SQLite) or
+process (PostgreSQL).
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from msgspec import Struct
-from sqlalchemy import Dialect, Insert, Table, Update, bindparam, insert, update
+from sqlalchemy import (
+    ARRAY,
+    Column,
+    Dialect,
+    Insert,
+    String,
+    Table,
+    Text,
+    Update,
+    bindparam,
+    cast,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -53,10 +70,31 @@ class Prepared:
         return _Compiled(compiled.string, names, encoders)
 
 
-def inserting(table: Table, names: Sequence[str]) -> Prepared:
+class Insertion(Prepared):
     """Rows of these columns; what is left out the database gives them."""
-    values = {name: bindparam(name, type_=table.c[name].type) for name in names}
-    return Prepared(insert(table).values(values).inline())
+
+    def __init__(self, table: Table, names: Sequence[str]) -> None:
+        values = {name: bindparam(name, type_=table.c[name].type) for name in names}
+        super().__init__(insert(table).values(values).inline())
+        self.names = tuple(names)
+        self._table = table
+
+    def from_arrays(self) -> Insert:
+        """For PostgreSQL, with a parameter for each column: an array of its values, one for each row."""
+        columns = [self._table.c[name] for name in self.names]
+        arrays = (cast(bindparam(self._array(one.name)), _loose(one)) for one in columns)
+        named = func.unnest(*arrays).table_valued(*self.names, with_ordinality="nth", name=f"given_{self._table.name}")
+        given = named.render_derived()
+        rows = select(*(given.c[name] for name in self.names)).order_by(given.c.nth)
+        return insert(self._table).from_select(self.names, rows, include_defaults=False).inline()
+
+    def arrays_of(self, rows: Sequence[tuple[object, ...]], dialect: Dialect) -> Iterator[tuple[str, list[object]]]:
+        """The parameters of that, from the rows' own."""
+        for name, values in zip(self.of(dialect).names, zip(*rows, strict=True), strict=True):
+            yield self._array(name), list(values)
+
+    def _array(self, column: str) -> str:
+        return f"{self._table.name}_{column}"
 
 
 def updating(table: Table, names: Sequence[str]) -> Prepared:
@@ -65,25 +103,55 @@ def updating(table: Table, names: Sequence[str]) -> Prepared:
     return Prepared(update(table).where(table.c.id == bindparam("of", type_=table.c.id.type)).values(values))
 
 
-async def execute_all(connection: AsyncConnection, batches: Sequence[tuple[Prepared, Sequence[Values]]]) -> None:
-    """One behind the other. The transaction must have begun, which the first statement by the library's own way does.
+async def write_rows(
+    connection: AsyncConnection,
+    inserts: Sequence[tuple[Insertion, Sequence[Values]]],
+    updates: Sequence[tuple[Prepared, Sequence[Values]]],
+) -> None:
+    """One behind the other. Where there are only updates, the transaction must have begun, which the first statement
+    by the library's own way does.
 
     Errors are the drivers' own: `is_conflict` knows those that the library calls `IntegrityError`.
     """
     dialect = connection.dialect
-    found = ((prepared.of(dialect), rows) for prepared, rows in batches if rows)
-    ready = [(compiled.sql, [compiled.arguments(row) for row in rows]) for compiled, rows in found]
+    new = [(insertion, _arguments(insertion, rows, dialect)) for insertion, rows in inserts if rows]
+    changed = [(prepared, _arguments(prepared, rows, dialect)) for prepared, rows in updates if rows]
     driver: Any = (await connection.get_raw_connection()).driver_connection
     if dialect.name == "sqlite":
+        ready = [(prepared.of(dialect).sql, rows) for prepared, rows in (*new, *changed)]
 
         def visit(opened: sqlite3.Connection) -> None:
             for sql, rows in ready:
                 opened.executemany(sql, rows).close()
 
         await driver.visit(visit)
-    else:
-        for sql, rows in ready:
-            await driver.executemany(sql, rows)
+        return
+    if new:
+        together = _together(tuple(insertion for insertion, _ in new)).of(dialect)
+        arrays = {name: array for insertion, rows in new for name, array in insertion.arrays_of(rows, dialect)}
+        # By the library's way: it begins the transaction.
+        await connection.exec_driver_sql(together.sql, tuple(arrays[name] for name in together.names))
+    for prepared, rows in changed:
+        await driver.executemany(prepared.of(dialect).sql, rows)
+
+
+def _arguments(prepared: Prepared, rows: Sequence[Values], dialect: Dialect) -> list[tuple[object, ...]]:
+    compiled = prepared.of(dialect)
+    return [compiled.arguments(row) for row in rows]
+
+
+@cache
+def _together(insertions: tuple[Insertion, ...]) -> Prepared:
+    """One visit to PostgreSQL for all of them. Whether rows have what they refer to is seen at the end."""
+    *ahead, statement = (insertion.from_arrays() for insertion in insertions)
+    for place, one in enumerate(ahead):
+        statement = statement.add_cte(one.cte(f"step_{place}"))
+    return Prepared(statement)
+
+
+def _loose(column: Column[Any]) -> ARRAY[Any]:
+    """Values of a column, of any length: a cast to its own would cut what is too long, where an error is due."""
+    return ARRAY(Text() if isinstance(column.type, String) else column.type)
 
 
 def is_conflict(error: BaseException) -> bool:

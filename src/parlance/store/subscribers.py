@@ -5,6 +5,9 @@ from collections.abc import Iterable
 
 from parlance.core.stores.bells import Unsubscribe, Wake
 
+DEPARTURES = "departures"
+"""In place of an id: what processes that stop are heard by."""
+
 log = logging.getLogger(__name__)
 
 

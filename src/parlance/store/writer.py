@@ -10,7 +10,7 @@ from msgspec import structs
 
 from parlance.core.errors import InternalError, ParlanceError, StorageUnavailable
 from parlance.core.ids import TurnId
-from parlance.core.stores.turns import Accepted, Ending, NewTurn, Piece, TurnRecord
+from parlance.core.stores.turns import IN_FLIGHT, Accepted, Ending, NewTurn, Piece, TurnRecord
 from parlance.store.bells import SqlBells
 from parlance.store.circuit import UNCHANGED, UNKNOWN
 from parlance.store.database import Database
@@ -30,11 +30,6 @@ TRIES = 3
 
 AGAIN = 0.5
 """Seconds until what nobody waits for is tried again."""
-
-IN_FLIGHT = 90.0
-"""Seconds, from the first answer of the database on, in which a turn may still appear that nobody was told of: a
-commit that was on its way is done by then, and a transaction whose client is gone was ended.
-"""
 
 
 class _Waiting:

@@ -49,6 +49,18 @@ async def test_a_turn_rings_when_somebody_else_ends_it(keepers: Keepers) -> None
     assert rung.now()
 
 
+async def test_a_process_that_gives_its_lease_back_is_heard(keepers: Keepers) -> None:
+    rung, owner = Rung(), new_owner_id()
+    leave = keepers.bells.await_departures(rung)
+    await keepers.leases.hold(owner, 60)
+    assert not rung.now()
+    await keepers.leases.release(owner)
+    assert rung.now()
+    leave()
+    await keepers.leases.release(owner)
+    assert not rung.now()
+
+
 async def test_a_chat_rings_for_a_new_turn_and_for_its_end(keepers: Keepers) -> None:
     chat = await keepers.chat()
     rung = Rung()

@@ -21,7 +21,7 @@ MOMENT = timedelta(seconds=5)
 @pytest.mark.requirement("stores:keys:day")
 async def test_a_key_is_remembered_for_a_day(keepers: Keepers) -> None:
     now = [datetime.now(UTC)]
-    swept = Swept(keepers.leases, InMemoryModelCalls(Shelf()), InMemoryAnswers(Shelf()))
+    swept = Swept(keepers.leases, keepers.bells, InMemoryModelCalls(Shelf()), InMemoryAnswers(Shelf()))
     sweeper = Sweeper(new_owner_id(), swept, ages_of(Settings()), now=lambda: now[0])
     chat = await keepers.chat()
     first = await keepers.accept(chat, key=a_key())

@@ -96,7 +96,7 @@ TURNS: dict[str, Asked] = {
 
 async def in_a_new_chat(keepers: Keepers, owner: OwnerId) -> None:
     new = NewChat(id=new_chat_id(), subtenant_id=HOME)
-    await keepers.accept(new.id, new_chat=new, owner=owner)
+    await keepers.accept(new.id, new_chat=new, owner=owner, key=a_key("another"))
 
 
 async def left_waiting(keepers: Keepers) -> None:
@@ -160,7 +160,7 @@ def statements() -> Iterator[list[Statement]]:
     made: list[Statement] = []
 
     def note(_connection: object, _cursor: object, sql: str, values: object, _context: object, many: bool) -> None:
-        if sql.startswith(("SELECT", "UPDATE", "DELETE", "INSERT")):
+        if sql.startswith(("SELECT", "UPDATE", "DELETE", "INSERT", "WITH")):
             made.append((sql, tuple(values[0] if many else values)))  # type: ignore[index, arg-type]  # as drivers have it
 
     event.listen(Engine, "before_cursor_execute", note)

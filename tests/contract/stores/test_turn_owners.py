@@ -17,10 +17,16 @@ TOLD = 4
 """Events of a step that are kept before the turn changes hands."""
 
 
-async def waiting(keepers: Keepers, chat: ChatId | None = None) -> TurnRecord:
-    """A turn of a process that is dead already, which waits for its caller."""
+async def running(keepers: Keepers, chat: ChatId | None = None) -> TurnRecord:
+    """A turn of a process that is dead already."""
     turn = (await keepers.accept(chat)).turn
     await keepers.turns.keep([a_piece(turn, a_step("one two")[:TOLD])])
+    return await keepers.turns.find(turn.id, None)
+
+
+async def waiting(keepers: Keepers, chat: ChatId | None = None) -> TurnRecord:
+    """The same, where it waits for its caller."""
+    turn = await running(keepers, chat)
     await keepers.turns.state(turn.id, turn.epoch, "waiting")
     return await keepers.turns.find(turn.id, None)
 
@@ -93,7 +99,7 @@ async def test_what_the_old_and_the_new_owner_ask_for_at_once_is_the_new_ones(ke
 
 @pytest.mark.requirement("stores:turns:owners")
 async def test_who_lost_a_turn_to_the_sweeper_changes_nothing_of_it(keepers: Keepers) -> None:
-    before = await waiting(keepers)
+    before = await running(keepers)
     assert await keepers.leases.sweep() == (before.id,)
     swept = await all_of(keepers, before)
     await changes(keepers, before)
@@ -131,7 +137,7 @@ async def test_a_turn_is_found_by_each_epoch_that_it_bore(keepers: Keepers) -> N
 
 @pytest.mark.requirement("stores:turns:epochs")
 async def test_a_turn_that_was_swept_is_found_by_the_epoch_it_had_and_by_the_one_it_has(keepers: Keepers) -> None:
-    turn = await waiting(keepers)
+    turn = await running(keepers)
     await keepers.leases.sweep()
     swept = await keepers.turns.find(turn.id, None)
     assert swept.former_epochs == ((turn.head, turn.epoch),)
@@ -149,7 +155,7 @@ async def test_no_turn_bears_what_was_never_given(keepers: Keepers, epoch: str) 
 
 async def test_a_turn_is_found_in_its_own_chat_alone_and_by_whom_it_concerns(keepers: Keepers) -> None:
     chat, other = await keepers.chat(), await keepers.chat()
-    lost = await waiting(keepers, other)
+    lost = await running(keepers, other)
     await keepers.leases.sweep()
     turn = await keepers.answered(chat, "one", "two")
     assert await keepers.turns.bearing(other, turn.epoch, None) is None

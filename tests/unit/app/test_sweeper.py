@@ -16,7 +16,9 @@ from parlance.core.stores import Page, Reach
 from parlance.core.stores.model_calls import CallFilter, ModelCall, UsageTotal
 from parlance.core.stores.turns import TurnRecord
 from parlance.store.in_memory.answers import InMemoryAnswers
+from parlance.store.in_memory.bells import InMemoryBells
 from parlance.store.in_memory.shelf import Shelf
+from parlance.store.subscribers import DEPARTURES
 from tests.unit.routing.virtual_time import now, pass_by, run
 
 BEGUN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -122,15 +124,22 @@ class Answers(InMemoryAnswers):
         return await self._stores.forget_answers(before)
 
 
-def swept(stores: Stores, seconds: float, *, chance: float = 0.0) -> None:
-    """A process that lives for so long."""
+def swept(stores: Stores, seconds: float, *, chance: float = 0.0, departs: float | None = None) -> None:
+    """A process that lives for so long; another one departs after so many seconds, and leaves a turn."""
 
     async def live() -> None:
-        sweeper = Sweeper(OWNER, Swept(stores, stores, Answers(stores)), AGES, now=date, chance=lambda: chance)
+        shelf = Shelf()
+        looked_after = Swept(stores, InMemoryBells(shelf), stores, Answers(stores))
+        sweeper = Sweeper(OWNER, looked_after, AGES, now=date, chance=lambda: chance)
         await sweeper.begin(stores.take_up)
         assert "hold" in dict(stores.calls)
+        if departs is not None:
+            await pass_by(departs)
+            stores.turns[OTHER] = TurnId("left")
+            shelf.subscribers.ring((DEPARTURES,))
         await pass_by(seconds)
         await sweeper.close()
+        assert shelf.subscribers._wakes == {}
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run(live())
@@ -161,6 +170,14 @@ def test_the_turns_of_the_dead_end_within_thirty_seconds(died: float) -> None:
     stores.until[DEAD] = died + LEASE
     swept(stores, 60.0)
     assert stores.ended[TurnId("turn")] <= died + 30
+
+
+@pytest.mark.requirement("upkeep:departed")
+@pytest.mark.parametrize("departs", [0.5, 4.0, 9.5])
+def test_the_turns_of_one_that_stops_are_looked_for_at_once(departs: float) -> None:
+    stores = Stores()
+    swept(stores, 2.0, departs=departs)
+    assert stores.ended[TurnId("left")] - departs <= 0.6
 
 
 def test_those_who_died_long_ago_are_swept_at_the_start() -> None:

@@ -7,7 +7,7 @@ import pytest
 from parlance.core.errors import CallNotWaiting
 from parlance.core.events import ToolReturned
 from parlance.core.ids import CallId
-from parlance.core.parts import ToolCall
+from parlance.core.parts import ToolCall, ToolResult
 from parlance.core.tool import Answer
 from parlance.engine.ask import EngineOptions
 from parlance.engine.pending import PendingCalls
@@ -85,9 +85,11 @@ async def test_a_turn_that_never_waited_takes_no_answer() -> None:
 
 
 async def test_an_answer_that_was_taken_counts_though_the_time_ends_in_the_same_moment() -> None:
-    pending, call = PendingCalls(lambda: None), ToolCall(FIRST, "pick", "{}")
+    returned: list[ToolResult] = []
+    pending, call = PendingCalls(lambda: None, returned.append), ToolCall(FIRST, "pick", "{}")
     future = pending.ask(call)
     result = asyncio.create_task(pending.wait(call, future, 0.0))
     await asyncio.sleep(0)
     pending.answer([Answer(FIRST, "just in time")])
     assert (await result).output == "just in time"
+    assert returned == [await result]

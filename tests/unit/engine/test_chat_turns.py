@@ -5,7 +5,14 @@ import asyncio
 import pytest
 from msgspec import structs
 
-from parlance.core.errors import ChatBusy, ChatNotFound, ChatQueueFull, IdempotencyKeyReused, TurnNotFound
+from parlance.core.errors import (
+    ChatBusy,
+    ChatNotFound,
+    ChatQueueFull,
+    IdempotencyKeyReused,
+    StorageUnavailable,
+    TurnNotFound,
+)
 from parlance.core.events import Event, ToolCalled, ToolReturned, TurnEnded
 from parlance.core.ids import ChatId, KeyId, new_chat_id, new_owner_id
 from parlance.core.journal import Cursor
@@ -328,7 +335,8 @@ async def test_a_process_that_was_taken_for_dead_lets_go_of_its_turn() -> None:
     (record,) = await shelves.leases.adopt(owner.owner)
     (call,) = of(turn.log.read(), ToolCalled)
     following = asyncio.create_task(heard(turn))
-    await turn.answer([Answer(call.call.id, "blue")])
+    with pytest.raises(StorageUnavailable, match="Send them again"):
+        await turn.answer([Answer(call.call.id, "blue")])
     told = await following
     assert ending(told).status == "incomplete"
     assert provider.opened == provider.closed

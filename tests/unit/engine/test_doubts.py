@@ -11,8 +11,7 @@ from parlance.core.events import TurnEnded, TurnStarted
 from parlance.core.ids import ChatId, TurnId
 from parlance.core.principal import LOCAL_ADMIN
 from parlance.core.stores import Page, Reach
-from parlance.core.stores.turns import Accepted, NewTurn, TurnRecord, Word
-from parlance.engine.doubts import IN_FLIGHT
+from parlance.core.stores.turns import IN_FLIGHT, Accepted, NewTurn, TurnRecord, Word
 from parlance.engine.idempotency import Idempotency
 from parlance.engine.view import TurnView
 from parlance.store.in_memory.turns import InMemoryTurns

@@ -143,27 +143,32 @@ async def test_a_message_elsewhere_makes_room_as_one_here_does(policy: SendPolic
     await far.engine.close()
 
 
-@pytest.mark.parametrize("waited_before", [True, False])
+@pytest.mark.parametrize(
+    ("waits", "grace", "status"),
+    [("when it came", -1.0, "incomplete"), ("later", 60.0, "incomplete"), ("later", -1.0, "completed")],
+)
 async def test_a_message_ends_a_wait_of_another_process_that_was_there_when_it_came(
-    waited_before: bool, monkeypatch: pytest.MonkeyPatch
+    waits: str, grace: float, status: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Also one that its process had not kept yet, for which there is a grace."""
     monkeypatch.setattr(chat_turns, "LOOK", 0.0)
-    monkeypatch.setattr(chat_turns, "WAITED_BEFORE", 60.0 if waited_before else -1.0)
-    shelves = await Shelves().opened()
-    near = ChatStage(shelves, ScriptedProvider(calling(("pick", "{}")), answering("Red")))
+    monkeypatch.setattr(chat_turns, "WAITED_BEFORE", grace)
+    shelves, gate = await Shelves().opened(), asyncio.Event()
+    near = ChatStage(shelves, ScriptedProvider([gate, *calling(("pick", "{}"))], answering("Red")))
     far = ChatStage(shelves, ScriptedProvider(answering("Two")))
     chat = await shelves.chat()
     first = await near.send(chat, callers_tools=("pick",))
+    second = await far.send(chat, "second") if waits == "later" else None
+    gate.set()
     await until(here(first), lambda event: isinstance(event, ToolCalled))
     await settle()
-    second = await far.send(chat, "second")
+    second = second or await far.send(chat, "second")
     await settle()
-    if not waited_before:
+    if status == "completed":
         assert first.waiting
         (call,) = of(first.log.read(), ToolCalled)
         await first.answer([Answer(call.call.id, "red")])
     await heard(second)
-    assert first.ending.status == ("incomplete" if waited_before else "completed")
-    assert second.ending.status == "completed"
+    assert (first.ending.status, second.ending.status) == (status, "completed")
     await near.engine.close()
     await far.engine.close()

@@ -35,6 +35,9 @@ class Spoken:
         self.wake = wake
         return lambda: None
 
+    def await_departures(self, wake: Wake) -> Unsubscribe:
+        raise NotImplementedError
+
     async def send(self, word: Word) -> bool:
         self.words.append(word)
         assert self.wake is not None
@@ -166,6 +169,7 @@ async def test_an_answer_for_a_turn_that_is_being_taken_over_is_taken() -> None:
     await answering_it
     events = await heard(await near.engine.find(turn.id, LOCAL_ADMIN))
     (returned,) = of(events, ToolReturned)
+    await seen.finished()
     assert (returned.result.output, events[-1]) == ("red", seen.ending)
     assert seen.ending.status == "completed"
     await near.engine.close()

@@ -151,6 +151,63 @@ async def test_a_database_that_comes_back_gets_all_that_was_said_meanwhile() -> 
     await house.journal.close()
 
 
+async def test_who_waits_for_what_was_said_hears_when_it_is_kept() -> None:
+    house = House(Keeping(delay=0.0))
+    log = await house.opened()
+    await log.secured()
+    house.turns.may_keep.clear()
+    log.append(words("a"))
+    first, left = asyncio.create_task(log.secured()), asyncio.create_task(log.secured())
+    await settle()
+    log.append(words("b"))
+    second = asyncio.create_task(log.secured())
+    left.cancel()
+    await settle()
+    assert not first.done()
+    house.turns.may_keep.set()
+    await first
+    assert (await house.kept(log))[1:2] == words("a")
+    await second
+    assert (await house.kept(log))[1:] == words("a", "b")
+    await house.journal.close()
+
+
+async def test_who_waits_for_what_was_said_hears_that_the_database_is_away() -> None:
+    house = House(Keeping(delay=0.0, again=0.0))
+    log = await house.opened()
+    house.turns.away = True
+    log.append(words("a"))
+    with pytest.raises(StorageUnavailable, match="away"):
+        await log.secured()
+    house.turns.away = False
+    await log.secured()
+    assert (await house.kept(log))[1:] == words("a")
+    await house.journal.close()
+
+
+@pytest.mark.parametrize("away", [False, True])
+async def test_an_ending_tells_those_who_wait_for_what_was_said_before(away: bool) -> None:
+    house = House(Keeping(delay=60.0, patience=0.0))
+    log = await house.opened()
+    log.append(words("a"))
+    waiting = asyncio.create_task(log.secured())
+    await settle()
+    house.turns.away = away
+    await log.end(ENDED)
+    outcome = (await asyncio.gather(waiting, return_exceptions=True))[0]
+    assert isinstance(outcome, StorageUnavailable) is away
+
+
+async def test_who_waits_for_what_was_said_hears_that_the_turn_is_another_server_s() -> None:
+    house = House(Keeping(delay=0.0))
+    log = await house.opened()
+    await house.turns.end(Ending(Piece(log.turn, log.epoch, 2, (ENDED,)), ENDED, ()))
+    log.append(words("a"))
+    with pytest.raises(StorageUnavailable, match="Another server"):
+        await log.secured()
+    await house.journal.close()
+
+
 async def test_an_ending_that_can_not_be_kept_in_time_is_said_and_kept_later() -> None:
     house = House(Keeping(delay=0.0, patience=0.0, again=0.0))
     log = await house.opened()

@@ -55,9 +55,9 @@ async def test_another_process_hears_of_a_turn_that_grows(postgres_with_tables: 
     async with a_process(postgres_with_tables) as one, a_process(postgres_with_tables) as other:
         chat = a_chat()
         rung, wake = bell()
+        turn = (await one.turns.accept(a_new_turn(chat.id, new_chat=chat))).turn
         other.bells.subscribe(chat.id, wake)
-        new = a_new_turn(chat.id, new_chat=chat)
-        turn = (await one.turns.accept(new)).turn
+        await one.turns.accept(a_new_turn(chat.id))
         await rings(rung)
         other.bells.subscribe(turn.id, wake)
         await one.turns.keep([a_piece(turn, a_step("one"))])

@@ -151,8 +151,9 @@ async def test_an_address_without_the_pooler_is_listened_at(pooler: Pooler, post
         async with asyncio.timeout(PATIENCE):
             await asyncio.gather(one.heard(), other.heard())
         chat, rung = NewChat(id=new_chat_id(), subtenant_id=HOME), asyncio.Event()
-        other.bells.subscribe(chat.id, rung.set)
         await one.turns.accept(a_new_turn(chat.id, new_chat=chat))
+        other.bells.subscribe(chat.id, rung.set)
+        await one.turns.accept(a_new_turn(chat.id))
         async with asyncio.timeout(PATIENCE):
             await rung.wait()
     assert await hears(address, straight)

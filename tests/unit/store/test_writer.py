@@ -83,16 +83,20 @@ async def test_who_leaves_before_their_turn_is_accepted_leaves_none(sqlite: Data
         assert [text for _, text, _ in await texts(keepers, chat)] == ["first", "third"]
 
 
+async def leave_while_accepted(database: Database, keepers: Keepers, chat: ChatId) -> None:
+    async with database.writing():
+        asking = asyncio.create_task(keepers.accept(chat, "first"))
+        await settle()
+        asking.cancel()
+        await settle()
+
+
 @pytest.mark.requirement("stores:turns:left")
 async def test_a_turn_whose_asker_left_while_it_was_accepted_is_ended(sqlite: Database) -> None:
     """Nobody will ever run it: it must not be in the way of the chat's next one."""
     async with opened_keepers(sqlite) as keepers:
         chat = await keepers.chat()
-        async with sqlite.writing():
-            asking = asyncio.create_task(keepers.accept(chat, "first"))
-            await settle()
-            asking.cancel()
-            await settle()
+        await leave_while_accepted(sqlite, keepers, chat)
         second = await keepers.accept(chat, "second")
         third = await keepers.accept(chat, "third")
         assert [turn.id for turn in third.ahead] == [second.turn.id]
@@ -106,11 +110,7 @@ async def test_a_turn_whose_asker_left_is_ended_though_the_database_broke_off_as
 ) -> None:
     async with opened_keepers(sqlite) as keepers:
         chat = await keepers.chat()
-        async with sqlite.writing():
-            asking = asyncio.create_task(keepers.accept(chat, "first"))
-            await settle()
-            asking.cancel()
-            await settle()
+        await leave_while_accepted(sqlite, keepers, chat)
         breaking.breaks(times=1)
         second = await accepted(keepers, chat)
         states = [turn.state for turn in await keepers.turns.list(chat, Page(), None)]

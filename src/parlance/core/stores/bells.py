@@ -26,6 +26,12 @@ class Bells(Protocol):
         """`wake` is called on the event loop when there may be words for this process."""
         ...
 
+    def await_departures(self, wake: Wake) -> Unsubscribe:
+        """`wake` is called on the event loop when a process may have given back its lease: what it left waiting is for
+        others to go on with.
+        """
+        ...
+
     async def send(self, word: Word) -> bool:
         """Leave it for whoever runs the turn. False: the turn has ended, or is not there."""
         ...

@@ -22,6 +22,11 @@ SendPolicy = Literal["queue", "reject", "interrupt"]
 
 State = Literal["queued", "running", "waiting"] | Status
 
+IN_FLIGHT = 90.0
+"""Seconds, from the first answer of the database on, in which a turn may still appear whose commit broke off: one that
+was on its way is done by then, and a transaction whose client is gone was ended.
+"""
+
 
 class NewTurn(Struct, frozen=True, kw_only=True):
     """A turn that is to be accepted. `started` is its first event, and holds its input.
@@ -215,7 +220,9 @@ class Leases(Protocol):
         ...
 
     async def sweep(self) -> tuple[TurnId, ...]:
-        """End the turns of the dead as `incomplete`, with what was kept of their answers, each once."""
+        """End the turns of the dead as `incomplete`, with what was kept of their answers, each once. Those that wait
+        for their callers are left to whoever adopts them.
+        """
         ...
 
     async def trim(self, before: datetime) -> int:

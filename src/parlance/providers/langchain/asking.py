@@ -41,8 +41,7 @@ class Asking(Struct, frozen=True):
             return model.bind_tools(self.tools, tool_choice=self.tool_choice), True
         try:
             return model.bind_tools(self.tools), True
-        except NotImplementedError:
-            # LangChain's own word for a model without tools: its base class raises it.
+        except NotImplementedError:  # LangChain's own word for a model without tools: its base class raises it
             return model, False
 
 

@@ -21,7 +21,15 @@ from parlance.providers.langchain.worker import Worker, closing
 from parlance.providers.watchdog import timeout_of
 
 # Faults of the operator's file or of its libraries, not of the model's host: asking again would not help.
-_BUGS = (NotImplementedError, TypeError, ValueError, AttributeError, LookupError, ImportError, AssertionError)
+_BUGS = (
+    NotImplementedError,  # what LangChain's base classes raise for what a model class leaves out
+    TypeError,
+    ValueError,
+    AttributeError,
+    LookupError,
+    ImportError,
+    AssertionError,
+)
 
 
 class LangChain:

@@ -5,6 +5,7 @@ from parlance.core.stores.bells import Unsubscribe, Wake
 from parlance.core.stores.turns import Word
 from parlance.store.acceptance import is_open
 from parlance.store.in_memory.shelf import Shelf
+from parlance.store.subscribers import DEPARTURES
 
 
 class InMemoryBells:
@@ -16,6 +17,9 @@ class InMemoryBells:
 
     def attend(self, owner: OwnerId, wake: Wake) -> Unsubscribe:
         return self._shelf.subscribers.add(owner, wake)
+
+    def await_departures(self, wake: Wake) -> Unsubscribe:
+        return self._shelf.subscribers.add(DEPARTURES, wake)
 
     async def send(self, word: Word) -> bool:
         turn = self._shelf.turns.get(word.turn)

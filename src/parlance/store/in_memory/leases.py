@@ -12,6 +12,7 @@ from parlance.store.closing import interrupted_ending
 from parlance.store.in_memory.shelf import Shelf
 from parlance.store.in_memory.turns import InMemoryTurns
 from parlance.store.pieces import Numbered, last_of, renumbered, trimmed
+from parlance.store.subscribers import DEPARTURES
 
 
 class InMemoryLeases:
@@ -25,27 +26,25 @@ class InMemoryLeases:
 
     async def release(self, owner: OwnerId) -> None:
         self._shelf.leases.pop(owner, None)
+        self._shelf.subscribers.ring((DEPARTURES,))
 
     async def adopt(self, owner: OwnerId) -> tuple[TurnRecord, ...]:
-        adopted = [
-            renumbered(structs.replace(turn, owner=owner), new_epoch())
-            for turn in self._orphans()
-            if turn.state == "waiting"
-        ]
+        adopted = [renumbered(structs.replace(turn, owner=owner), new_epoch()) for turn in self._orphans(waiting=True)]
         self._shelf.turns.update({turn.id: turn for turn in adopted})
         return tuple(adopted)
 
     async def sweep(self) -> tuple[TurnId, ...]:
-        orphans = self._orphans()
+        orphans = self._orphans(waiting=False)
         for turn in orphans:
             kept = [event for piece in self._shelf.pieces[turn.id] for event in piece.events]
             self._turns.put_ending(turn, interrupted_ending(turn, kept))
         return tuple(turn.id for turn in orphans)
 
-    def _orphans(self) -> list[TurnRecord]:
+    def _orphans(self, *, waiting: bool) -> list[TurnRecord]:
         now = self._clock.monotonic()
         alive = {owner for owner, expires in self._shelf.leases.items() if expires > now}
-        return [turn for turn in self._shelf.turns.values() if is_open(turn.state) and turn.owner not in alive]
+        dead = [turn for turn in self._shelf.turns.values() if is_open(turn.state) and turn.owner not in alive]
+        return [turn for turn in dead if (turn.state == "waiting") is waiting]
 
     async def trim(self, before: datetime) -> int:
         old = [
