@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 SOURCE = Path(__file__).resolve().parents[3] / "src"
-HEAVY = ("aiohttp", "alembic", "asyncpg", "genai_prices", "langchain_core")
+HEAVY = ("aiohttp", "alembic", "asyncpg", "genai_prices", "langchain_core", "rich")
 
 LOOK = f"""
 import gc, sys
@@ -13,6 +13,7 @@ from parlance.cli.main import main
 main.get_command(None, "serve")
 assert gc.isenabled()
 print(*(name for name in {HEAVY!r} if name in sys.modules))
+import rich.console
 """
 
 
