@@ -252,6 +252,8 @@ class RpcSocket:
             return
         turn = self._session.current if task_id is None else await self._find(task_id)
         if turn is None or turn.ended:
+            # What it said may not have been sent yet: behind this answer nobody expects more of it.
+            await self._telling.caught_up()
             raise NothingToCancel("Nothing is running that could be cancelled.")
         turn.stop("cancelled")
         begun.stopped.append(turn)

@@ -34,6 +34,35 @@ async def test_cancel_while_a_server_tool_runs_ends_its_task_and_no_step_follows
     await client.leave()
 
 
+@pytest.mark.requirement("json_rpc:cancel:too_late")
+async def test_a_cancel_that_comes_too_late_is_refused_behind_all_that_was_said() -> None:
+    """The turn had ended, and its client had yet to take what it said."""
+    go = asyncio.Event()
+    rest: list[Act] = [*([TextDelta("text", word)] for word in ("two", "three", "four")), [Finished("stop")]]
+    house = House(ScriptedProvider([[Began(model="m"), TextDelta("text", "one")], go, *rest]))
+    client = await opened(house)
+    task_id = await client.generate()
+    await client.until("text_chunk")
+    client.taking.clear()
+    go.set()
+    await (await house.engine.find(task_id, LOCAL_ADMIN)).finished()
+    client.call("cancel", task_id=task_id)
+    await settle()
+    client.taking.set()
+    told = [await client.frame()]
+    while told[-1].get("method") != "end":
+        told.append(await client.frame())
+    assert [frame.get("method", "response") for frame in told] == [
+        "text_chunk",
+        "text_chunk",
+        "text_chunk",
+        "response",
+        "end",
+    ]
+    assert told[3]["error"]["code"] == -32003
+    await client.leave()
+
+
 @pytest.mark.requirement("json_rpc:slow_reader")
 async def test_a_reader_that_takes_nothing_is_cut_and_the_turn_goes_on(leak_probe: LeakProbe) -> None:
     begin, go = asyncio.Event(), asyncio.Event()
