@@ -197,7 +197,9 @@ async def open_workers(folder: Path) -> AsyncIterator[tuple[ServerProcess, list[
     async with AsyncExitStack() as held:
         upstreams = [await held.enter_async_context(PlannedUpstream()) for _ in range(WORKERS)]
         hosts = [
-            f"  lab{n}: {{host: openai_compatible, base_url: '{one.base_url}'}}" for n, one in enumerate(upstreams)
+            # With its models named it is never asked for them, which would be a request more.
+            f"  lab{n}: {{host: openai_compatible, base_url: '{one.base_url}', models: [scripted-model]}}"
+            for n, one in enumerate(upstreams)
         ]
         (folder / "parlance.yaml").write_text("providers:\n" + "\n".join(hosts) + "\n")
         path = os.pathsep.join((str(Path(__file__).parent / "digging"), str(SOURCE)))
