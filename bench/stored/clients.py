@@ -11,7 +11,7 @@ from bench.jobs import MARK
 from bench.processes import BenchFailed, Server
 
 ENDED = b'"done":true'
-BUSY = 503
+FINE, BUSY = 200, 503
 TRIES = 30
 
 
@@ -44,7 +44,10 @@ class Clients:
 
     async def read(self, path: str) -> bytes:
         async with self._session.get(f"{self._address}{path}") as answer:
-            return await answer.read()
+            told = await answer.read()
+            if answer.status != FINE:
+                raise BenchFailed(f"{path} was answered with {answer.status}: {told[-300:]!r}")
+            return told
 
     async def read_patiently(self, path: str) -> bytes:
         """As clients are to: who is refused for the moment asks again when the answer says."""

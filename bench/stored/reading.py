@@ -27,6 +27,8 @@ async def measure_reading(clients: Clients, chat: str, long_turn: bytes, amount:
     if len(shown["messages"]) != amount.messages:
         raise BenchFailed(f"the chat has {len(shown['messages'])} of {amount.messages} messages")
     back = await time_return(clients, long_turn, amount)
+    # Behind such a crowd others may be sent away for a moment as well.
+    await clients.read_patiently(f"/api/v1/chats/{chat}")
     reads = sorted([await _timed(clients.read(f"/api/v1/chats/{chat}")) for _ in range(amount.reads)])
     resumed = [f"/chat/{turn_of(long_turn)}?after={cursor}" for cursor in _cursors(long_turn, amount.reads)]
     resumes = sorted([await _timed(clients.first_of(path)) for path in resumed])
