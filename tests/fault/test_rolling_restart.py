@@ -83,7 +83,7 @@ async def give_twice(servers: Fleet, turn: str, call: str) -> list[list[int]]:
 
 async def in_state(doors: Doors, turn: str, state: str) -> bool:
     found = (await doors.client.get(f"/api/v1/turns/{turn}")).json()["status"]
-    assert found in ("running", "waiting", state), found
+    assert found in ("running", "waiting", state), (await doors.client.get(f"/api/v1/turns/{turn}")).text
     return bool(found == state)
 
 
