@@ -12,7 +12,7 @@ import structlog
 from msgspec import Struct
 
 from parlance.config.settings import Settings
-from parlance.core.errors import StorageUnavailable
+from parlance.core.errors import ParlanceError, StorageUnavailable, UpstreamError
 from parlance.core.ids import OwnerId
 from parlance.core.stores.answers import Answers
 from parlance.core.stores.bells import Bells
@@ -93,7 +93,8 @@ class Sweeper:
     async def begin(self, adopt: Callable[[TurnRecord], Awaitable[None]]) -> None:
         """Before the first turn is accepted: when this returns, the lease is held, if the database lets it.
 
-        `adopt` goes on with a turn that a process which died has left waiting for its caller.
+        `adopt` goes on with a turn that a process which died has left waiting for its caller. What it raises of a
+        database or a host that is away is told once, and it is called again later.
         """
         self._adopt = adopt
         lease = _Chore("renewing the lease of this process", self._renew)
@@ -169,16 +170,28 @@ class Sweeper:
             return
         # What waits for its caller can go on here; what was being said is broken off.
         self._left += await self._leases.adopt(self._owner)
-        while self._left:
-            turn = self._left.pop(0)
-            try:
-                await self._adopt(turn)
-            except StorageUnavailable:
-                # It is this process's already: nobody else will go on with it.
-                self._left.append(turn)
-                raise
+        failed = await self._take_up()
         if ended := await self._leases.sweep():
             _log.warning("turns of a process that died were ended as incomplete", turns=len(ended))
+        if failed is not None:
+            raise failed
+
+    async def _take_up(self) -> ParlanceError | None:
+        """Those that can't be gone on with for now are kept for later: they are this process's already, and nobody else
+        will go on with them.
+        """
+        failed, later = None, list[TurnRecord]()
+        try:
+            while self._left:
+                turn = self._left.pop(0)
+                try:
+                    await self._adopt(turn)
+                except (StorageUnavailable, UpstreamError) as error:
+                    failed = error
+                    later.append(turn)
+        finally:
+            self._left += later
+        return failed
 
     async def _trim(self) -> None:
         await self._leases.trim(self._ago(self._ages.deltas))

@@ -9,7 +9,15 @@ from functools import partial
 
 import msgspec
 
-from parlance.core.errors import ChatNotFound, Overloaded, ParlanceError, Stopping, TooManyAtOnce, TurnNotFound
+from parlance.core.errors import (
+    ChatNotFound,
+    Overloaded,
+    ParlanceError,
+    Stopping,
+    TooManyAtOnce,
+    TurnNotFound,
+    UpstreamError,
+)
 from parlance.core.events import TurnStarted
 from parlance.core.ids import ChatId, KeyId, TurnId, is_uuid, new_turn_id
 from parlance.core.journal import Journal
@@ -141,7 +149,10 @@ class Engine:
         return [await self.find(turn_id, principal) for turn_id in await self._chats.open_in(chat, principal.reach)]
 
     async def adopt(self, record: TurnRecord) -> None:
-        """Go on with a stored turn that waits for its caller, and whose process is gone: it is this one's now."""
+        """Go on with a stored turn that waits for its caller, and whose process is gone: it is this one's now.
+
+        `UpstreamError`, `StorageUnavailable`: it can't be gone on with for the moment.
+        """
         if self._chats is None:
             return
         if (before := self._turns.get(record.id)) is not None:
@@ -151,6 +162,8 @@ class Engine:
         try:
             target = await self._models.resolve(record.model, record.principal, door=record.door)
         except ParlanceError as error:
+            if isinstance(error, UpstreamError) and error.retryable:
+                raise
             log.warning("The turn %s can't go on here: %s", record.id, error.message)
             target = None
         turn = await self._chats.reopen(record, target)

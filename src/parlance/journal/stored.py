@@ -269,8 +269,13 @@ class _Keeper:
         self._logs = []
         try:
             lost = await self._turns.keep([piece for _, piece in taken]) if taken else frozenset()
-            for (turn, epoch), state in states.items():
-                await self._turns.state(turn, epoch, "waiting" if state == "waiting" else "running")
+            # All at once: they go into one transaction.
+            await asyncio.gather(
+                *(
+                    self._turns.state(turn, epoch, "waiting" if state == "waiting" else "running")
+                    for (turn, epoch), state in states.items()
+                )
+            )
         except StorageUnavailable as error:
             self._miss(taken, states, error.message)
             await self._wait(error)

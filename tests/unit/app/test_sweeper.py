@@ -10,7 +10,7 @@ import pytest
 
 from parlance.app.sweeper import LEASE, RENEWED, SWEPT, TIDIED, Ages, Sweeper, Swept, ages_of
 from parlance.config.settings import Settings
-from parlance.core.errors import StorageUnavailable
+from parlance.core.errors import HostUnreachable, StorageUnavailable
 from parlance.core.ids import OwnerId, TurnId
 from parlance.core.stores import Page, Reach
 from parlance.core.stores.model_calls import CallFilter, ModelCall, UsageTotal
@@ -229,6 +229,23 @@ def test_what_can_not_be_taken_up_now_is_taken_up_later() -> None:
     stores.left = tuple(msgspec.convert({**WAITING, "id": id}, TurnRecord) for id in ("a", "b"))
     swept(stores, 60.0)
     assert sorted(turn.id for turn in stores.taken_up) == ["a", "b"]
+
+
+def test_a_turn_whose_host_is_away_holds_up_no_other_and_is_taken_up_later() -> None:
+    stores = Stores()
+    stores.left = tuple(msgspec.convert({**WAITING, "id": id}, TurnRecord) for id in ("a", "b"))
+    stores.until[DEAD] = -1.0
+    taken_up: dict[str, float] = {}
+
+    async def take_up(turn: TurnRecord) -> None:
+        if turn.id == "a" and now() < 15:
+            raise HostUnreachable("The host lists no models.")
+        taken_up[turn.id] = now()
+
+    stores.take_up = take_up  # type: ignore[method-assign]  # in place of its own
+    swept(stores, 60.0)
+    assert (taken_up["b"], stores.ended[TurnId("turn")]) == (0.0, 0.0)
+    assert 15 <= taken_up["a"] <= 15 + SWEPT
 
 
 def test_a_lease_that_can_not_be_given_back_holds_up_no_stop() -> None:

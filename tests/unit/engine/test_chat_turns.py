@@ -9,6 +9,7 @@ from parlance.core.errors import (
     ChatBusy,
     ChatNotFound,
     ChatQueueFull,
+    HostUnreachable,
     IdempotencyKeyReused,
     StorageUnavailable,
     TurnNotFound,
@@ -379,6 +380,24 @@ async def test_a_turn_that_comes_back_to_a_process_that_was_taken_for_dead_runs_
 
 def overdue(event: Event) -> Event:
     return structs.replace(event, expires_at="2026-01-01T00:00:00Z") if isinstance(event, ToolCalled) else event
+
+
+async def test_a_turn_whose_host_is_away_for_the_moment_waits_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def away(*_: object, **__: object) -> None:
+        raise HostUnreachable("The host lists no models.")
+
+    shelves = await Shelves().opened()
+    left = await left_waiting(shelves, ("pick", "{}"), callers=("pick",))
+    other = ChatStage(shelves)
+    (record,) = await shelves.leases.adopt(other.owner)
+    with monkeypatch.context() as patched:
+        patched.setattr(other.engine._models, "resolve", away)
+        with pytest.raises(HostUnreachable):
+            await other.engine.adopt(record)
+    assert (await shelves.turns.find(left.id, None)).state == "waiting"
+    await other.engine.adopt(record)
+    assert (await other.engine.find(left.id, LOCAL_ADMIN)).waiting
+    await other.engine.close()
 
 
 async def test_a_turn_that_no_model_can_go_on_with_ends_incomplete() -> None:
