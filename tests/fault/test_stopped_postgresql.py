@@ -20,33 +20,35 @@ LONGEST, EARLY = 0.8, 0.1
 """Seconds between the first answers, or the sending, and a stop."""
 
 AWAY = 0.3
-"""Seconds between a stop and the start, at most."""
+"""Seconds between a refusal and the start, at most."""
 
 SETTINGS = {"LOG_LEVEL": "ERROR", "PARLANCE_CHATS__QUEUE_SIZE": str(SENDERS)}
 
 
 async def check_stops(postgres: PostgresServer, folder: Path, stops: int) -> str:
-    """What was seen, in words."""
+    """What was seen, in words. One message of each round is sent while nothing is there to keep it."""
     dice, sent, refused = random.Random(SEED), list[Sent](), 0
     async with several(folder, postgres.address(), more=SETTINGS) as processes:
         ports = [doors.server.port for doors in processes]
         for number in range(stops):
             some = await new_messages(ports[0], str(number))
-            posts = [asyncio.create_task(one.insist(ports[place % 2])) for place, one in enumerate(some)]
+            *soon, late = some
+            posts = [asyncio.create_task(one.insist(ports[place % 2])) for place, one in enumerate(soon)]
             if number % 2 == 0:
                 # Else it is stopped while most messages are not acknowledged yet.
                 await until(partial(_shown, some), within=ENDED_WITHIN)
             await pause(dice.uniform(0.0, LONGEST if number % 2 == 0 else EARLY))
             await asyncio.to_thread(postgres.stop)
+            await late.first(ports[number % 2])
+            assert not late.shown, "a message was acknowledged while nothing could keep it"
             await pause(dice.uniform(0.0, AWAY))
             await asyncio.to_thread(postgres.start)
-            refused += sum(await asyncio.gather(*posts))
+            refused += 1 + sum(await asyncio.gather(*posts, late.insist(ports[number % 2])))
             sent += some
         for begin in range(0, len(sent), SENDERS):
             again = enumerate(sent[begin : begin + SENDERS], 1)
             await asyncio.gather(*(one.again(ports[place % 2], "strict") for place, one in again))
         ended = await check_kept(read_address(postgres.address()), sent)
-    assert refused
     # Nobody died: to whom an answer was told, it is told the same again, at the other server.
     assert [one.whole for one in sent] == [one.shown for one in sent]
     return f"{stops} stops, {len(sent)} messages, {refused} refusals; their turns: {dict(ended)}"

@@ -7,6 +7,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
 import structlog
 from msgspec import Struct
@@ -33,6 +34,9 @@ SWEPT = 10.0
 
 TIDIED = 60.0
 
+HELD_UP = 60.0
+"""Seconds for which a turn waits for a host that is away, and whatever is said next in its chat waits behind it."""
+
 GATHERED = 0.5
 """Seconds at most between hearing that a process stopped and looking for what it left."""
 
@@ -55,6 +59,21 @@ class Swept(Struct, frozen=True):
     bells: Bells
     calls: ModelCalls
     answers: Answers
+
+
+class Adopt(Protocol):
+    async def __call__(self, turn: TurnRecord, /, *, last: bool) -> None:
+        """Go on with a turn that a process which died has left waiting for its caller. `StorageUnavailable`, and
+        `UpstreamError` unless it is the `last` time: it can't be gone on with for the moment.
+        """
+        ...
+
+
+class _Left(Struct, frozen=True):
+    """A turn that is to be gone on with, `since` when."""
+
+    turn: TurnRecord
+    since: float
 
 
 class _Chore(Struct, frozen=True):
@@ -81,21 +100,17 @@ class Sweeper:
         self._ages = ages
         self._now = now
         self._chance = chance
-        self._adopt: Callable[[TurnRecord], Awaitable[None]]
+        self._adopt: Adopt
         self._failing: set[str] = set()
-        self._left: list[TurnRecord] = []
+        self._left: list[_Left] = []
         self._held_at: float | None = None
         self._sweeps_from = 0.0
         self._tasks: tuple[asyncio.Task[None], ...] = ()
         self._departed = asyncio.Event()
         self._unsubscribe = swept.bells.await_departures(self._departed.set)
 
-    async def begin(self, adopt: Callable[[TurnRecord], Awaitable[None]]) -> None:
-        """Before the first turn is accepted: when this returns, the lease is held, if the database lets it.
-
-        `adopt` goes on with a turn that a process which died has left waiting for its caller. What it raises of a
-        database or a host that is away is told once, and it is called again later.
-        """
+    async def begin(self, adopt: Adopt) -> None:
+        """Before the first turn is accepted: when this returns, the lease is held, if the database lets it."""
         self._adopt = adopt
         lease = _Chore("renewing the lease of this process", self._renew)
         dead = _Chore("ending the turns of processes that died", self._end_turns_of_dead)
@@ -169,7 +184,8 @@ class Sweeper:
         if asyncio.get_running_loop().time() < self._sweeps_from:
             return
         # What waits for its caller can go on here; what was being said is broken off.
-        self._left += await self._leases.adopt(self._owner)
+        now = asyncio.get_running_loop().time()
+        self._left += [_Left(turn, now) for turn in await self._leases.adopt(self._owner)]
         failed = await self._take_up()
         if ended := await self._leases.sweep():
             _log.warning("turns of a process that died were ended as incomplete", turns=len(ended))
@@ -180,15 +196,15 @@ class Sweeper:
         """Those that can't be gone on with for now are kept for later: they are this process's already, and nobody else
         will go on with them.
         """
-        failed, later = None, list[TurnRecord]()
+        failed, later, now = None, list[_Left](), asyncio.get_running_loop().time()
         try:
             while self._left:
-                turn = self._left.pop(0)
+                left = self._left.pop(0)
                 try:
-                    await self._adopt(turn)
+                    await self._adopt(left.turn, last=now - left.since > HELD_UP)
                 except (StorageUnavailable, UpstreamError) as error:
                     failed = error
-                    later.append(turn)
+                    later.append(left)
         finally:
             self._left += later
         return failed

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Literal
@@ -88,24 +88,25 @@ Begin = Callable[[Opened], Awaitable[Turn]]
 
 
 class _Room:
-    """What a message that came just now asks of the turns ahead of it: each is asked once."""
+    """What a message that came just now asks of the turns `ahead` of it, which other processes run. Each is `told`
+    once.
+    """
 
-    def __init__(self, accepted: Accepted, interrupts: bool) -> None:
-        self._waited = {before.id for before in accepted.ahead if before.state == "waiting"}
+    def __init__(self, ahead: Iterable[TurnRecord], *, interrupts: bool) -> None:
+        self.told = set[TurnId]()
+        self._waited = {before.id for before in ahead if before.state == "waiting"}
         self._interrupts = interrupts
-        self._told = set[TurnId]()
         self._until = time.monotonic() + WAITED_BEFORE
 
     @property
     def wanted(self) -> bool:
-        return self._interrupts or not self._waited <= self._told or time.monotonic() < self._until
+        return self._interrupts or not self._waited <= self.told or time.monotonic() < self._until
 
     def asks_of(self, before: TurnRecord) -> Literal["superseded", "cancelled"] | None:
         """What it is to be stopped as, if it is."""
         waits = before.state == "waiting" and (before.id in self._waited or time.monotonic() < self._until)
-        if before.id in self._told or not (waits or self._interrupts):
+        if before.id in self.told or not (waits or self._interrupts):
             return None
-        self._told.add(before.id)
         return "superseded" if before.state == "waiting" else "cancelled"
 
 
@@ -150,11 +151,12 @@ class ChatTurns:
 
     def moment(self, opened: Opened, ahead: Sequence[TurnView]) -> Callable[[], Awaitable[Beginning]]:
         """When those ahead have ended, with the chat's history as it is by then."""
-        here, accepted, asked = list(ahead), opened.accepted, opened.asked
-        room = _Room(accepted, self._interrupts(asked)) if len(accepted.ahead) > len(here) else None
+        here, accepted, asked = {turn.id: turn for turn in ahead}, opened.accepted, opened.asked
+        elsewhere = [before for before in accepted.ahead if before.id not in here]
+        room = _Room(elsewhere, interrupts=self._interrupts(asked)) if elsewhere else None
 
         async def begin() -> Beginning:
-            for turn in here:
+            for turn in here.values():
                 await turn.finished()
             if room is not None:
                 await self._until_ended_before(accepted.turn, room)
@@ -187,6 +189,7 @@ class ChatTurns:
         for before in unended:
             if before.position < turn.position and (stop := room.asks_of(before)) is not None:
                 await self._stores.bells.send(Word(turn=before.id, stop=stop))
+                room.told.add(before.id)
 
     async def reopen(self, record: TurnRecord, target: Target | None) -> Turn | None:
         """A turn that another process left waiting, to go on with. None where it can't be gone on with: it ended."""

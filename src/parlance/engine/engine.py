@@ -148,10 +148,10 @@ class Engine:
             return []
         return [await self.find(turn_id, principal) for turn_id in await self._chats.open_in(chat, principal.reach)]
 
-    async def adopt(self, record: TurnRecord) -> None:
+    async def adopt(self, record: TurnRecord, *, last: bool = False) -> None:
         """Go on with a stored turn that waits for its caller, and whose process is gone: it is this one's now.
 
-        `UpstreamError`, `StorageUnavailable`: it can't be gone on with for the moment.
+        `StorageUnavailable`, and `UpstreamError` unless it is the `last` time: it can't be gone on with for the moment.
         """
         if self._chats is None:
             return
@@ -162,7 +162,7 @@ class Engine:
         try:
             target = await self._models.resolve(record.model, record.principal, door=record.door)
         except ParlanceError as error:
-            if isinstance(error, UpstreamError) and error.retryable:
+            if isinstance(error, UpstreamError) and error.retryable and not last:
                 raise
             log.warning("The turn %s can't go on here: %s", record.id, error.message)
             target = None

@@ -107,7 +107,7 @@ async def _connect(address: PostgresqlAddress, settings: dict[str, str], *, stat
 def _connection_class() -> type:
     import asyncpg
 
-    class Connection(asyncpg.Connection):  # type: ignore[misc]  # for the same reason
+    class Connection(asyncpg.Connection):  # type: ignore[misc]  # asyncpg brings no types
         async def close(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - the driver's own form
             """Cut, where the other end does not answer: whoever waits for the end is to be told within a second."""
             try:

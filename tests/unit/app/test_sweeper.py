@@ -8,7 +8,7 @@ from itertools import pairwise
 import msgspec
 import pytest
 
-from parlance.app.sweeper import LEASE, RENEWED, SWEPT, TIDIED, Ages, Sweeper, Swept, ages_of
+from parlance.app.sweeper import HELD_UP, LEASE, RENEWED, SWEPT, TIDIED, Ages, Sweeper, Swept, ages_of
 from parlance.config.settings import Settings
 from parlance.core.errors import HostUnreachable, StorageUnavailable
 from parlance.core.ids import OwnerId, TurnId
@@ -48,7 +48,7 @@ class Stores:
         self.taken_up: list[TurnRecord] = []
         self.back: tuple[float, OwnerId] | None = None
 
-    async def take_up(self, turn: TurnRecord) -> None:
+    async def take_up(self, turn: TurnRecord, /, *, last: bool) -> None:
         self._call("take_up")
         self.taken_up.append(turn)
 
@@ -231,21 +231,23 @@ def test_what_can_not_be_taken_up_now_is_taken_up_later() -> None:
     assert sorted(turn.id for turn in stores.taken_up) == ["a", "b"]
 
 
-def test_a_turn_whose_host_is_away_holds_up_no_other_and_is_taken_up_later() -> None:
+@pytest.mark.parametrize("back", [15.0, 1_000.0])
+def test_a_turn_whose_host_is_away_holds_up_no_other_and_is_taken_up_later(back: float) -> None:
+    """Or, since whatever is said next in its chat waits behind it, given up in time."""
     stores = Stores()
     stores.left = tuple(msgspec.convert({**WAITING, "id": id}, TurnRecord) for id in ("a", "b"))
     stores.until[DEAD] = -1.0
     taken_up: dict[str, float] = {}
 
-    async def take_up(turn: TurnRecord) -> None:
-        if turn.id == "a" and now() < 15:
+    async def take_up(turn: TurnRecord, /, *, last: bool) -> None:
+        if turn.id == "a" and now() < back and not last:
             raise HostUnreachable("The host lists no models.")
         taken_up[turn.id] = now()
 
     stores.take_up = take_up  # type: ignore[method-assign]  # in place of its own
-    swept(stores, 60.0)
+    swept(stores, 120.0)
     assert (taken_up["b"], stores.ended[TurnId("turn")]) == (0.0, 0.0)
-    assert 15 <= taken_up["a"] <= 15 + SWEPT
+    assert min(back, HELD_UP) <= taken_up["a"] <= min(back, HELD_UP) + SWEPT
 
 
 def test_a_lease_that_can_not_be_given_back_holds_up_no_stop() -> None:
