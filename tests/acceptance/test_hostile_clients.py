@@ -20,7 +20,7 @@ from tests.acceptance.server_process import ServerProcess, started
 
 HASTY = """
 limits: {patience: 0.4, stall: 0.4}
-server: {ws: {ping_interval: 0.3, ping_timeout: 1}}
+server: {keep_alive: 1, ws: {ping_interval: 0.3, ping_timeout: 1}}
 """
 KEYED = "access: {keys: {web: {key: web-key-0123456789}}}\nproviders: {demo: {host: demo}}\nlimits: {patience: 0.2}\n"
 CROWD = 50
@@ -88,6 +88,16 @@ async def test_connections_that_say_nothing_are_told_so_and_closed(
             assert await one.rest() == b""
         await until_held(client, connections=1)
     assert await refused(client, "head_timeout") == counted + CROWD
+
+
+@pytest.mark.requirement("server:hostile:idle")
+async def test_a_connection_without_a_request_is_closed_in_time(
+    server: ServerProcess, client: httpx.AsyncClient
+) -> None:
+    async with raw(server.port) as idle:
+        idle.say("GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert (await idle.rest()).startswith(b"HTTP/1.1 200")
+    await until_held(client, connections=1)
 
 
 @pytest.mark.requirement("server:hostile:no_sign_in")

@@ -11,6 +11,7 @@ SETTINGS: Mapping[str, str] = {
     "server.root_path": "Path under which a reverse proxy serves Parlance.",
     "server.trusted_proxies": "Addresses of reverse proxies whose `X-Forwarded-*` headers are believed.",
     "server.stop_grace": "Seconds that running turns get to end when the server stops. The rest end `incomplete`.",
+    "server.keep_alive": "Seconds a connection is kept without a request: longer than a proxy before it keeps its own.",
     "server.ws.history": "`connection`: a WebSocket remembers its conversation. `none`: every request stands alone.",
     "server.ws.ping_interval": "Seconds between two pings of a WebSocket.",
     "server.ws.ping_timeout": "Seconds to answer one. A client that does not is taken for gone.",

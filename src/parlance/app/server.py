@@ -6,6 +6,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable
+from math import ceil
 
 import uvicorn
 
@@ -120,6 +121,7 @@ def _config(settings: Settings, application: Application) -> uvicorn.Config:
         ws_per_message_deflate=False,
         ws_ping_interval=server.ws.ping_interval,
         ws_ping_timeout=server.ws.ping_timeout,
+        timeout_keep_alive=ceil(server.keep_alive),
         backlog=BACKLOG,
         log_config=None,
         access_log=False,

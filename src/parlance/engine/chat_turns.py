@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from parlance.core.errors import AssistantNotFound, StorageUnavailable, TurnInterrupted
-from parlance.core.events import TurnEnded, TurnStarted
+from parlance.core.events import ToolCalled, TurnEnded, TurnStarted
 from parlance.core.ids import ChatId, Epoch, OwnerId, TurnId, new_epoch, new_turn_id
 from parlance.core.journal import KeptJournal
 from parlance.core.messages import Message, system_message
@@ -203,7 +203,12 @@ class ChatTurns:
         facts = msgspec.structs.replace(facts_of(record), started=time.monotonic())
         turn = Turn(facts, target, told, msgspec.structs.replace(request, model=target.model), {}, self._parts)
         self._watch(turn, record.epoch)
-        turn.resume = partial(finish_calls, turn, past, take_up(turn, past))
+        waiting = take_up(turn, past)
+        turn.resume = partial(finish_calls, turn, past, waiting)
+        for _, event in kept.events:
+            # To those who watch it begins here; what is over was shown by the other process.
+            if isinstance(event, TurnStarted) or (isinstance(event, ToolCalled) and event.call.id in waiting):
+                turn.show(event)
         turn.moment = partial(patiently, partial(self._begin_again, turn, record, asked, kept))
         return turn
 

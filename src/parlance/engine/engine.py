@@ -152,8 +152,9 @@ class Engine:
         """Go on with a stored turn that waits for its caller, and whose process is gone: it is this one's now.
 
         `StorageUnavailable`, and `UpstreamError` unless it is the `last` time: it can't be gone on with for the moment.
+        An engine that is closing leaves it as it is, for another.
         """
-        if self._chats is None:
+        if self._chats is None or self.closing:
             return
         if (before := self._turns.get(record.id)) is not None:
             # It was another process's meanwhile: what it had come to here is of no account.
@@ -168,10 +169,7 @@ class Engine:
             target = None
         turn = await self._chats.reopen(record, target)
         if turn is not None:
-            self._turns[turn.id] = turn
-            self._requests.setdefault(turn.facts.request_id, set()).add(turn.id)
-            self._run(turn)
-            await self._chats.obey_early(turn)
+            await self._go_on(self._chats, turn)
 
     async def clear(self, subtenant: str, chat: ChatId | None = None) -> None:
         """End what runs in a chat, or in all of a subtenant's: it is about to be deleted."""
@@ -207,8 +205,7 @@ class Engine:
 
     async def _begin_stored(self, chats: ChatTurns, opened: Opened) -> Turn:
         turn = opened.turn
-        self._turns[turn.id] = turn
-        self._requests.setdefault(turn.facts.request_id, set()).add(turn.id)
+        self._know(turn)
         ahead = [self._turns[before.id] for before in opened.accepted.ahead if before.id in self._turns]
         turn.moment = chats.moment(opened, ahead)
         # Nothing is awaited up to here: what was accepted runs.
@@ -217,6 +214,14 @@ class Engine:
         chats.make_room(opened, ahead)
         await chats.obey_early(turn)
         return turn
+
+    async def _go_on(self, chats: ChatTurns, turn: Turn) -> None:
+        self._know(turn)
+        self._run(turn)
+        if self.closing:
+            # Those that wait were left for others while this one was read.
+            turn.park()
+        await chats.obey_early(turn)
 
     def _run(self, turn: Turn) -> None:
         with tracing(request=turn.facts.request_id, turn=turn.id):
@@ -261,9 +266,12 @@ class Engine:
         request = msgspec.structs.replace(ask.request, model=target.model)
         tools = self._toolbox.offered(ask.principal)
         turn = Turn(facts, target, self._journal.open(turn_id), request, tools, self._parts)
-        self._turns[turn_id] = turn
-        self._requests.setdefault(ask.request_id, set()).add(turn_id)
+        self._know(turn)
         return turn
+
+    def _know(self, turn: Turn) -> None:
+        self._turns[turn.id] = turn
+        self._requests.setdefault(turn.facts.request_id, set()).add(turn.id)
 
     def _ended(self, turn: Turn) -> None:
         del self._running[turn.id]

@@ -98,7 +98,9 @@ class TurnMetrics:
             return
         running = self._running[facts.turn]
         match event:
-            case StepStarted():
+            case StepStarted(step=step):
+                # A turn that was taken over from another process was shown something there.
+                running.shown |= step > 1
                 self._begin_step(facts, running)
             case PartOpened() if not running.shown:
                 running.shown = True

@@ -107,6 +107,14 @@ def test_the_first_token_is_the_first_part_and_the_end_is_the_end(watched: Watch
     assert watched.value("parlance_turn_seconds_sum", **MODEL) == 2
 
 
+def test_the_first_token_of_a_turn_that_was_taken_over_was_told_elsewhere(watched: Watched) -> None:
+    watched.tell(STARTED, called("client"))
+    assert watched.metrics.open_turns()[FACTS.door, "waiting"] == 1
+    watched.tell(returned(), StepStarted(2, ORIGIN), PartOpened(3, Text("")), ENDED)
+    assert not watched.value("parlance_first_token_seconds_count", **MODEL)
+    assert watched.sums("parlance_tool_calls_total") == {(): 1}
+
+
 def test_tokens_that_were_reported_are_told_from_those_that_are_guessed(watched: Watched) -> None:
     reported = Usage(input=12, output=34, cached=5, cache_written=6, reasoning=7)
     for usage in (reported, Usage(input=3, estimated=True), Usage(), None):

@@ -56,6 +56,7 @@ class ServerSettings(Section):
     root_path: Annotated[str, AfterValidator(check_root_path)] = ""
     trusted_proxies: ListOf[Name] = ()
     stop_grace: Seconds = 30.0
+    keep_alive: Seconds = 75.0
     ws: WsSettings = WsSettings()
 
     @property
