@@ -5,11 +5,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import pytest
 from uvicorn.server import ServerState
+from websockets.frames import Frame, Opcode
 
 from parlance.app.http_protocol import BoundedHttpProtocol
 from parlance.app.limited_config import LimitedConfig
-from parlance.app.socket_protocol import BoundedSocketProtocol
+from parlance.app.socket_protocol import MEDIUM, SHORT, BoundedSocketProtocol, frame_text
 from parlance.doors.limits import LimitOptions, Limits
 
 PATIENCE = 10.0
@@ -59,3 +61,9 @@ async def test_a_socket_that_was_closed_does_not_wait_for_who_takes_nothing() ->
         while limits.held()["connections"]:  # noqa: ASYNC110 - nobody is told
             await asyncio.sleep(0)
         writer.transport.abort()
+
+
+@pytest.mark.parametrize("size", [0, 1, SHORT - 1, SHORT, MEDIUM - 1, MEDIUM, 1 << 20])
+def test_a_message_is_framed_as_the_library_frames_it(size: int) -> None:
+    text = ("ä" + "x" * size)[:size].encode()
+    assert frame_text(text) == Frame(Opcode.TEXT, text).serialize(mask=False)
