@@ -1,10 +1,10 @@
 """What a group of changes has to know of the database before it is decided, read and locked in one go."""
 
 from collections.abc import Iterable, Sequence
-from typing import Final, TypeVar
+from typing import Final
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, and_, bindparam, func, select, tuple_
+from sqlalchemy import and_, bindparam, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parlance.core.ids import ChatId, TurnId
@@ -13,15 +13,13 @@ from parlance.core.stores.request_keys import RequestKey
 from parlance.core.stores.turns import NewTurn, TurnRecord
 from parlance.store.acceptance import is_open
 from parlance.store.checks import is_uuid, storable
-from parlance.store.rows import columns_of, read_row
+from parlance.store.rows import among, columns_of, padded, read_row
 from parlance.store.tables.assistants import assistants
 from parlance.store.tables.chats import chats
 from parlance.store.tables.request_keys import request_keys
 from parlance.store.tables.subtenants import subtenants
 from parlance.store.tables.turns import turns
 from parlance.store.turn_rows import COLUMNS, decode_turn
-
-T = TypeVar("T")
 
 KeyName = tuple[str, str, str, str]
 
@@ -80,7 +78,7 @@ class Known:
 
     async def _read_references(self, connection: AsyncConnection, made: Sequence[NewChat]) -> None:
         if made and self._contested:
-            rows = await connection.execute(_SUBTENANTS, {"ids": _padded(sorted({new.subtenant_id for new in made}))})
+            rows = await connection.execute(_SUBTENANTS, {"ids": padded(new.subtenant_id for new in made)})
             self._subtenants = {row[0] for row in rows}
         if chosen := [new.assistant_id for new in made if new.assistant_id is not None]:
             rows = await connection.execute(_ASSISTANTS, {"ids": _ids(chosen)})
@@ -99,7 +97,7 @@ class Known:
     async def _read_keys(self, connection: AsyncConnection, keys: Sequence[RequestKey]) -> None:
         if not keys:
             return
-        rows = await connection.execute(_KEYS, {"names": _padded(sorted({name_of(key) for key in keys}))})
+        rows = await connection.execute(_KEYS, {"names": padded(map(name_of, keys))})
         for home, key_id, operation, key, fingerprint, *turn in rows:
             self.keys[home, key_id, operation, key] = KnownKey(fingerprint, decode_turn(turn))
 
@@ -111,18 +109,7 @@ def name_of(key: RequestKey) -> KeyName:
 
 def _ids(ids: Iterable[str]) -> list[str]:
     """For an `IN`. What can't be an id is not asked for: on PostgreSQL that would be an error, for the whole group."""
-    return _padded(sorted({id for id in ids if is_uuid(id)}))
-
-
-def _padded(values: list[T]) -> list[T]:
-    """As many as a power of two: each length is another statement, to be prepared and kept."""
-    if not values:
-        return values
-    return values + values[-1:] * ((1 << (len(values) - 1).bit_length()) - len(values))
-
-
-def _in(column: ColumnElement[str]) -> ColumnElement[bool]:
-    return column.in_(bindparam("ids", expanding=True))
+    return padded(filter(is_uuid, ids))
 
 
 _NAME: Final = (request_keys.c.home, request_keys.c.key_id, request_keys.c.operation, request_keys.c.key)
@@ -134,14 +121,14 @@ _COUNT: Final = (
 _CHATS: Final = (
     select(_COUNT, *columns_of(chats, Chat), *COLUMNS)
     .outerjoin(turns, and_(turns.c.chat_id == chats.c.id, turns.c.ended_at.is_(None)))
-    .where(_in(chats.c.id))
+    .where(among(chats.c.id))
     .order_by(chats.c.id)
     .with_for_update(key_share=True, of=chats)
 )
-_LOCK: Final = select(chats.c.id).where(_in(chats.c.id)).order_by(chats.c.id).with_for_update(key_share=True)
-_TURNS: Final = select(*COLUMNS).where(_in(turns.c.id)).order_by(turns.c.id).with_for_update(key_share=True)
-_SUBTENANTS: Final = select(subtenants.c.id).where(_in(subtenants.c.id))
-_ASSISTANTS: Final = select(assistants.c.id, assistants.c.subtenant_id).where(_in(assistants.c.id))
+_LOCK: Final = select(chats.c.id).where(among(chats.c.id)).order_by(chats.c.id).with_for_update(key_share=True)
+_TURNS: Final = select(*COLUMNS).where(among(turns.c.id)).order_by(turns.c.id).with_for_update(key_share=True)
+_SUBTENANTS: Final = select(subtenants.c.id).where(among(subtenants.c.id))
+_ASSISTANTS: Final = select(assistants.c.id, assistants.c.subtenant_id).where(among(assistants.c.id))
 _KEYS: Final = (
     select(*_NAME, request_keys.c.fingerprint, *COLUMNS)
     .join(turns, turns.c.id == request_keys.c.turn_id)

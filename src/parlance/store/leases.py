@@ -18,6 +18,7 @@ from parlance.store.database import Database
 from parlance.store.gains import Gains
 from parlance.store.pieces import Numbered, renumbered, trimmed
 from parlance.store.prepared import Values
+from parlance.store.rows import among
 from parlance.store.subscribers import DEPARTURES
 from parlance.store.tables.leases import leases
 from parlance.store.tables.pieces import pieces
@@ -119,10 +120,9 @@ class SqlLeases:
             if not ids:
                 return 0
             rows = (await connection.execute(_LOGS, {"ids": ids})).all()
-            await connection.execute(delete(pieces).where(pieces.c.turn_id.in_(ids)))
+            await connection.execute(_UNLOG, {"ids": ids})
             await connection.execute(insert(pieces), _merged(rows))
-            done = update(turns).where(turns.c.id.in_(ids)).values(trimmed_at=datetime.now(UTC))
-            await connection.execute(done)
+            await connection.execute(_TRIMMED, {"ids": ids, "now": datetime.now(UTC)})
             return len(ids)
 
 
@@ -153,8 +153,12 @@ _BROKEN_OFF: Final = _ORPHANS.where(turns.c.state != "waiting")
 _OLD: Final = select(turns.c.id).where(turns.c.trimmed_at.is_(None)).order_by(turns.c.ended_at)
 _LOGS: Final = (
     select(pieces.c.turn_id, pieces.c.first, pieces.c.last, pieces.c.epoch, pieces.c.lost, pieces.c.events)
-    .where(pieces.c.turn_id.in_(bindparam("ids", expanding=True)))
+    .where(among(pieces.c.turn_id))
     .order_by(pieces.c.turn_id, pieces.c.first)
+)
+_UNLOG: Final = delete(pieces).where(among(pieces.c.turn_id))
+_TRIMMED: Final = (
+    update(turns).where(among(turns.c.id)).values(trimmed_at=bindparam("now", type_=turns.c.trimmed_at.type))
 )
 _OWN: Final = (
     update(turns)
@@ -162,7 +166,7 @@ _OWN: Final = (
     .values({name: bindparam(name, type_=turns.c[name].type) for name in ("owner", *NUMBERING)})
 )
 _REDIRECT: Final = update(words).where(words.c.turn_id == bindparam("of")).values(owner=bindparam("owner"))
-_UNHEARD: Final = delete(words).where(words.c.turn_id.in_(bindparam("ids", expanding=True)))
+_UNHEARD: Final = delete(words).where(among(words.c.turn_id))
 _FORGET: Final = delete(leases).where(leases.c.expires < database_seconds() - FORGOTTEN)
 _RENEW: Final = (
     update(leases)

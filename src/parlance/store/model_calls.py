@@ -1,6 +1,7 @@
 """The log of calls of models, in SQL."""
 
 from datetime import datetime
+from typing import Final
 
 from msgspec import structs
 from sqlalchemy import ColumnElement, delete, func, insert, select
@@ -11,7 +12,7 @@ from parlance.core.stores.model_calls import CallFilter, ModelCall, UsageTotal
 from parlance.core.usage import Usage
 from parlance.store.checks import is_name, is_storable, is_uuid, storable_call
 from parlance.store.database import Database
-from parlance.store.rows import Fields
+from parlance.store.rows import Fields, among, padded
 from parlance.store.tables.model_calls import model_calls
 from parlance.store.tables.subtenants import subtenants
 
@@ -76,14 +77,12 @@ class SqlModelCalls:
 
 async def _hold_owners(connection: AsyncConnection, ids: set[str]) -> set[str]:
     """Those of the subtenants that are there, and stay until the transaction's end."""
-    known = select(subtenants.c.id).where(subtenants.c.id.in_({id for id in ids if is_name(id)}))
-    found = await connection.execute(known.order_by(subtenants.c.id).with_for_update(read=True, key_share=True))
-    return set(found.scalars())
+    return set((await connection.execute(_OWNERS, {"ids": padded(filter(is_name, ids))})).scalars())
 
 
 async def _known_ids(connection: AsyncConnection, ids: set[str]) -> set[str]:
     """Those that were added before, by somebody who did not hear of it and tries again."""
-    return set((await connection.execute(select(model_calls.c.id).where(model_calls.c.id.in_(ids)))).scalars())
+    return set((await connection.execute(_THERE, {"ids": padded(ids)})).scalars())
 
 
 def _conditions(wanted: CallFilter, reach: Reach) -> tuple[ColumnElement[bool], ...] | None:
@@ -135,3 +134,12 @@ def _decode_total(row: Fields) -> UsageTotal:
         cost=cost,
         unpriced=unpriced,
     )
+
+
+_OWNERS: Final = (
+    select(subtenants.c.id)
+    .where(among(subtenants.c.id))
+    .order_by(subtenants.c.id)
+    .with_for_update(read=True, key_share=True)
+)
+_THERE: Final = select(model_calls.c.id).where(among(model_calls.c.id))

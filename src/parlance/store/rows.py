@@ -1,10 +1,10 @@
 """What the stores share: who may reach a row, and rows as values."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
 from msgspec import Struct
-from sqlalchemy import Column, ColumnElement, Table, select
+from sqlalchemy import Column, ColumnElement, Table, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from parlance.core.errors import SubtenantNotFound
@@ -13,6 +13,7 @@ from parlance.store.checks import is_name
 from parlance.store.tables.subtenants import subtenants
 
 T = TypeVar("T", bound=Struct)
+V = TypeVar("V", bound=str | tuple[str, ...])
 
 Fields = Sequence[Any]
 """A row as a driver gives it, whose values have the types of their columns, as only their columns know."""
@@ -36,6 +37,22 @@ def within(table: Table, reach: Reach) -> tuple[ColumnElement[bool], ...]:
     # Written so that no index serves it: PostgreSQL, before it has looked at a new table, may take the index of a
     # subtenant's rows for as good as that of the id, and then looks at all of them for each.
     return () if reach is None else (table.c.subtenant_id.concat("") == reach,)
+
+
+def among(column: ColumnElement[str]) -> ColumnElement[bool]:
+    """The condition that it is one of the texts of the parameter `ids`, for a statement that is made once.
+
+    Of a list that is written into a statement the library makes a cycle, which holds it until the collector comes.
+    """
+    return column.in_(bindparam("ids", expanding=True))
+
+
+def padded(values: Iterable[V]) -> list[V]:
+    """In order, each once, and the last one again up to a power of two: for each length the databases keep another
+    statement.
+    """
+    once = sorted(set(values))
+    return once + once[-1:] * ((1 << (len(once) - 1).bit_length()) - len(once)) if once else []
 
 
 async def require_subtenant(connection: AsyncConnection, id: str, reach: Reach) -> None:

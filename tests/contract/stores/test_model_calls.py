@@ -1,6 +1,7 @@
 """What every log of calls of models promises."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -181,3 +182,17 @@ async def test_what_is_older_is_forgotten_and_counted(stores: Stores) -> None:
     assert await stores.model_calls.forget(NOW + timedelta(seconds=3)) == 3
     assert await stores.model_calls.forget(NOW + timedelta(seconds=3)) == 0
     assert await stores.model_calls.list(CallFilter(), Page(), None) == (calls[4], calls[3])
+
+
+async def test_what_was_written_is_let_go_of_at_once(stores: Stores) -> None:
+    """What stands in a circle, as lists in statements do, waits for the collector, for long."""
+    subtenant = await new_subtenant(stores)
+    for _ in range(2):
+        await stores.model_calls.add(tuple(a_call(subtenant) for _ in range(5)))
+        gc.collect()
+    gc.disable()
+    try:
+        await stores.model_calls.add(tuple(a_call(subtenant) for _ in range(5)))
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
