@@ -59,6 +59,8 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
+        # It and what it reads for hold each other, and what stands in a circle waits for the collector, for long.
+        self.conn.parser.close()
         self._intake.release()
         self._stall.end()
         self._place.release()

@@ -1,9 +1,11 @@
 """WebSockets that are closed are gone in time, whatever their clients take."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from uvicorn.server import ServerState
@@ -19,6 +21,7 @@ HANDSHAKE = (
     b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
+GOODBYE = b"\x88\x80\x00\x00\x00\x00"
 MUCH = "x" * (32 << 20)
 """More than all the buffers between two sockets hold."""
 
@@ -26,8 +29,11 @@ MUCH = "x" * (32 << 20)
 class Roomy(BoundedSocketProtocol):
     """Never told that too much waits to be sent, as where little waits, and for ever."""
 
+    made: ClassVar[list[weakref.ref[Any]]] = []
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
+        self.made.extend((weakref.ref(self), weakref.ref(self.conn)))
         self.transport.set_write_buffer_limits(high=1 << 30)
 
 
@@ -61,6 +67,28 @@ async def test_a_socket_that_was_closed_does_not_wait_for_who_takes_nothing() ->
         while limits.held()["connections"]:  # noqa: ASYNC110 - nobody is told
             await asyncio.sleep(0)
         writer.transport.abort()
+
+
+@pytest.mark.parametrize("leaves", ["at once", "with a word"])
+async def test_a_socket_that_is_gone_leaves_nothing_to_the_collector(leaves: str) -> None:
+    limits = Limits(LimitOptions(patience=PATIENCE))
+    gc.collect()
+    gc.disable()
+    try:
+        async with served(limits) as port, asyncio.timeout(PATIENCE):
+            Roomy.made.clear()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2 * len(MUCH))
+            writer.write(HANDSHAKE)
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+            if leaves == "with a word":
+                writer.write(GOODBYE)
+                await reader.read()
+            writer.transport.abort()
+            while any(one() is not None for one in Roomy.made):  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0)
+            assert len(Roomy.made) == 2
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("size", [0, 1, SHORT - 1, SHORT, MEDIUM - 1, MEDIUM, 1 << 20])
