@@ -38,7 +38,7 @@ EACH = 2 << 20
 """Bytes for each that does not read: what is kept for it, and what the program and the connection have in hand."""
 
 WAYS = (*ALL_DOORS, "live")
-GET = "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+GET = "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
 HANDSHAKE = (
     "GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"

@@ -199,7 +199,7 @@ class World:
 
     async def _put(self, table: Table, rows: Sequence[Values]) -> None:
         if rows:
-            async with self._database.writing() as connection:
+            async with long_writing(self._database) as connection:
                 await connection.execute(insert(table), rows)
 
 
