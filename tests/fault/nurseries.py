@@ -23,10 +23,13 @@ async def nursery(module: str) -> AsyncIterator[asyncio.subprocess.Process]:
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    yield process
     assert process.stdin is not None
-    process.stdin.close()
-    await process.wait()
+    try:
+        yield process
+    finally:
+        # Also behind a test that failed: else whoever waits for it waits for ever.
+        process.stdin.close()
+        await process.wait()
 
 
 def raise_children(kind: type[T], live: Callable[[T], None], tell_end: Callable[[int], None], *, longest: int) -> None:
