@@ -12,11 +12,11 @@ from sqlalchemy import select
 
 from parlance.core.messages import Message
 from parlance.store.addresses import Address
-from parlance.store.database import open_database
 from parlance.store.message_rows import COLUMNS, decode_message
 from parlance.store.tables.messages import messages
 from parlance.store.tables.turns import turns
 from tests.fault.plain_http import BrokenOff, PlainAnswer, got, posted
+from tests.probes.databases import open_unhurried
 from tests.probes.polling import pause
 
 SENDERS = 50
@@ -156,7 +156,7 @@ async def _new_chat(port: int) -> tuple[str, str]:
 
 async def check_kept(address: Address, sent: list[Sent]) -> Counter[str]:
     """How many turns ended how."""
-    database = open_database(address)
+    database = open_unhurried(address)
     try:
         async with database.reading() as connection:
             states = {row.id: row.state for row in await connection.execute(select(turns.c.id, turns.c.state))}

@@ -11,28 +11,27 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Literal
 
 from msgspec import Struct
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from parlance.core.errors import StorageUnavailable
 from parlance.core.ids import ChatId, new_chat_id
 from parlance.core.stores.chats import NewChat
 from parlance.core.stores.request_keys import RequestKey
 from parlance.core.stores.turns import TurnRecord
 from parlance.store.addresses import read_address
 from parlance.store.bells import SqlBells
-from parlance.store.database import Database, open_database
-from parlance.store.lanes import PATIENCE
+from parlance.store.database import Database
 from parlance.store.turns import SqlTurns
 from parlance.store.writer import Writer
 from tests.contract.stores.turn_world import HOME, a_new_turn, a_piece, an_ending
 from tests.fault.nurseries import raise_children
 from tests.fault.power_loss import PowerLoss
 from tests.fault.store_script import said_in
+from tests.probes.databases import LONG, open_unhurried
 
 SENDS = 50
 LONGEST = 20
@@ -89,7 +88,7 @@ def mortal(database: Database, death: Death) -> Database:
             death.at("written")
         death.at("committed")
 
-    def writing(*, within: float = PATIENCE) -> AbstractAsyncContextManager[AsyncConnection]:
+    def writing(*, within: float = LONG) -> AbstractAsyncContextManager[AsyncConnection]:
         return transaction(within)
 
     database.writing = writing  # type: ignore[method-assign]  # it must die inside of what is under test
@@ -104,13 +103,12 @@ def tell(*words: object) -> None:
 async def keep_turns(order: Order) -> None:
     """Sends without end, side by side, each in a chat of its own."""
     death = Death(order.seed, PowerLoss() if order.powerless else None)
-    database = mortal(open_database(read_address(order.address), connections=6), death)
+    # How long a transaction may take is not what is tried, and where power is lost it takes long.
+    database = mortal(open_unhurried(read_address(order.address)), death)
     bells = SqlBells(database, shared=order.address.startswith("postgresql"))
     turns = SqlTurns(database, Writer(database, bells))
     sending = (send_again_and_again(turns, f"{order.seed}-{number}") for number in range(SENDS))
-    # Under the layer that loses power a transaction may take longer than it may.
-    with suppress(StorageUnavailable) if order.powerless else nullcontext():
-        await asyncio.gather(*sending)
+    await asyncio.gather(*sending)
     death.come()
 
 

@@ -13,13 +13,12 @@ from msgspec import Struct
 from sqlalchemy import text
 
 from parlance.store.addresses import read_address
-from parlance.store.database import open_database
 from tests.fault.nurseries import nursery
 from tests.fault.once_nursery import Order
 from tests.fault.plain_http import posted
 from tests.fault.rest_in_sql import answered, rest_in_sql
 from tests.fault.several import new_chat, several
-from tests.probes.databases import sqlite_with_tables
+from tests.probes.databases import open_unhurried, sqlite_with_tables
 from tests.unit.doors.rest.rest_house import Json
 
 KILLS, MANY_KILLS = 12, 500
@@ -167,7 +166,7 @@ async def connections_gone(address: str) -> None:
     if not address.startswith("postgresql"):
         return
     alive = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
-    database = open_database(read_address(address), connections=2)
+    database = open_unhurried(read_address(address), connections=2)
     async with asyncio.timeout(PATIENCE):
         while True:
             async with database.reading() as connection:

@@ -15,7 +15,7 @@ from parlance.core.stores import Page
 from parlance.core.stores.turns import SendPolicy, TurnRecord
 from parlance.store.addresses import read_address
 from parlance.store.bells import SqlBells
-from parlance.store.database import Database, open_database
+from parlance.store.database import Database
 from parlance.store.turns import SqlTurns
 from parlance.store.writer import Writer
 from tests.acceptance.server_process import started
@@ -25,6 +25,7 @@ from tests.fault.plain_http import BrokenOff, got
 from tests.fault.resuming import events_of
 from tests.fault.several import doors_of, servers_on, settings_of
 from tests.fault.test_random_cancels import check_figures
+from tests.probes.databases import open_unhurried
 from tests.probes.leaks import LeakProbe
 from tests.probes.polling import pause
 from tests.turns.laws import broken_laws
@@ -191,7 +192,7 @@ async def check_kept(
     url: str, folder: Path, rooms: Sequence[Room], lines: dict[str, list[Line]], upstream: EchoingUpstream
 ) -> None:
     """What the database holds when nobody uses it any more."""
-    database = open_database(read_address(url) if url else folder / "data" / "parlance.db")
+    database = open_unhurried(read_address(url) if url else folder / "data" / "parlance.db")
     try:
         turns = SqlTurns(database, Writer(database, SqlBells(database, shared=False)))
         for room in rooms:

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from sqlalchemy import select
 
 from parlance.store.addresses import SqliteAddress, read_address
-from parlance.store.database import Database, open_database
+from parlance.store.database import Database
 from parlance.store.tables.turns import turns
 from parlance.testing.reply import Reply
 from parlance.testing.script import Script, saying
@@ -26,6 +26,7 @@ from tests.acceptance.planned_upstream import PlannedUpstream
 from tests.acceptance.scripts import WEATHER, calling
 from tests.fault.resuming import ALL_DOORS, Doors, Told, digest
 from tests.fault.several import new_chat, several
+from tests.probes.databases import open_unhurried
 from tests.probes.polling import until
 from tests.probes.postgres import PostgresServer
 
@@ -55,7 +56,7 @@ class Kept(Struct, frozen=True):
         return {"PARLANCE_DATA": str(self.folder / "data")}
 
     def open(self) -> Database:
-        return open_database(read_address(self.url) if self.url else SqliteAddress(self.file))
+        return open_unhurried(read_address(self.url) if self.url else SqliteAddress(self.file))
 
     def back_up(self) -> Path:
         if self.postgres is not None:

@@ -20,14 +20,14 @@ from parlance.core.stores.chats import NewChat
 from parlance.core.stores.request_keys import RequestKey
 from parlance.core.stores.turns import TurnRecord
 from parlance.store.addresses import read_address
-from parlance.store.database import Database, open_database
+from parlance.store.database import Database
 from parlance.store.tables.turns import turns
 from tests.contract.stores.turn_world import HOME, Keepers, a_new_turn, opened_keepers
 from tests.fault.nurseries import nursery
 from tests.fault.power_loss import can_be_shown, lose_unsynced
 from tests.fault.store_nursery import Order
 from tests.fault.store_script import answer_to, said_in
-from tests.probes.databases import sqlite_with_tables
+from tests.probes.databases import open_unhurried, sqlite_with_tables
 
 KILLS, MANY_KILLS = 10, 300
 LOSSES, MANY_LOSSES = 4, 100
@@ -104,7 +104,7 @@ async def check_sqlite(folder: Path, orders: Sequence[Order]) -> int:
             count += len(told)
             if order.powerless:
                 lose_unsynced(folder / "parlance.db")
-            database = open_database(folder / "parlance.db")
+            database = open_unhurried(folder / "parlance.db")
             async with opened_keepers(database) as keepers:
                 await survives(keepers, database, told)
             await database.close()
@@ -117,7 +117,7 @@ async def check_sqlite(folder: Path, orders: Sequence[Order]) -> int:
 async def test_no_kill_loses_or_doubles_what_was_acknowledged_on_postgresql(
     postgres_with_tables: str, long_run: bool
 ) -> None:
-    database = open_database(read_address(postgres_with_tables), connections=6)
+    database = open_unhurried(read_address(postgres_with_tables))
     async with nursery("tests.fault.store_nursery") as process, opened_keepers(database) as keepers:
         for seed in seeds(long_run):
             order = Order(f"{postgres_with_tables}?application_name=child", seed)

@@ -1,15 +1,39 @@
 """A database of each kind, with empty tables, for tests that must hold on both."""
 
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from parlance.store.addresses import read_address
+from parlance.store.addresses import Address, read_address
 from parlance.store.database import Database, open_database
 from parlance.store.tables.whole import metadata
 
 KINDS = ("sqlite", "postgresql")
+
+LONG = 60.0
+"""Seconds for one transaction of a test to which it does not matter how long it takes."""
+
+
+def open_unhurried(address: Address | Path, *, connections: int = 6) -> Database:
+    """For tests that look at what is kept, on a machine that has much else to do."""
+    return unhurried(open_database(address, connections=connections))
+
+
+def unhurried(database: Database) -> Database:
+    """The same, whose transactions may all take long."""
+    reading, writing = database.reading, database.writing
+
+    def read_long(*, within: float = LONG) -> AbstractAsyncContextManager[AsyncConnection]:
+        return reading(within=max(within, LONG))
+
+    def write_long(*, within: float = LONG) -> AbstractAsyncContextManager[AsyncConnection]:
+        return writing(within=max(within, LONG))
+
+    database.reading, database.writing = read_long, write_long  # type: ignore[method-assign]  # stores take it as it is
+    return database
 
 
 async def sqlite_with_tables(folder: Path) -> Database:

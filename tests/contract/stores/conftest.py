@@ -64,7 +64,7 @@ def stores(backing: Backing) -> Stores:
 
 async def emptied(database: Database) -> Database:
     """To empty tables is much quicker than to make a database."""
-    async with database.writing() as connection:
+    async with database.writing(within=10) as connection:
         for table in reversed(TABLES):
             await connection.execute(delete(table))
     return database
