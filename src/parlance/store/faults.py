@@ -103,6 +103,7 @@ POSTGRESQL_CLASSES: dict[str, Outage] = {
 
 GONE = Outage("was deleted, moved or replaced; put the same file back, or restart this server", True)
 SILENT = Outage("did not answer in time", True)
+SLOW = Outage("did not answer in time; try again", False)
 CROWDED = Outage("is busy: too many wait for it", False)
 REFUSED = Outage("can't be reached: nobody listens there; start it, or correct its address", True)
 LOST = Outage("lost the connection", True)

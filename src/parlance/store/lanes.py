@@ -7,8 +7,10 @@ from contextlib import asynccontextmanager
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from parlance.core.errors import StorageUnavailable
+from parlance.net.clock import SYSTEM_CLOCK, Clock
 from parlance.store.circuit import Circuit
-from parlance.store.faults import CROWDED, outage_in
+from parlance.store.faults import CROWDED, SILENT, SLOW, Outage, outage_in
+from parlance.store.patience import patient
 
 PATIENCE = 0.8
 """Seconds for one transaction, from its connection to its commit: who is refused must hear it within a second."""
@@ -19,15 +21,22 @@ GIVEN_BACK = 0.15
 TURN = 10.0
 """Seconds to wait for others' transactions, while the database works."""
 
+LATELY = 0.4
+"""Seconds: less than the patience, so that of all who wait for a database that fell silent the first will say so."""
+
 
 class Lane:
     """`width` transactions at a time."""
 
-    def __init__(self, engine: AsyncEngine, circuit: Circuit, width: int, *, writes: bool) -> None:
+    def __init__(
+        self, engine: AsyncEngine, circuit: Circuit, width: int, *, writes: bool, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         self._engine = engine
         self._writes = writes
         self._circuit = circuit
         self._free = asyncio.Semaphore(width)
+        self._clock = clock
+        self._answered_at = float("-inf")
 
     @property
     def outage(self) -> str | None:
@@ -66,8 +75,8 @@ class Lane:
         try:
             # The inner one ends the work, the outer one a connection that does not let itself be given back.
             async with (
-                asyncio.timeout(within + GIVEN_BACK),
-                asyncio.timeout(within),
+                patient(within + GIVEN_BACK),
+                patient(within),
                 self._engine.connect() as connection,
                 connection.begin(),
             ):
@@ -77,11 +86,20 @@ class Lane:
         except StorageUnavailable:
             raise
         except Exception as error:
-            outage = outage_in(error)
+            outage = self._outage_in(error)
             if outage is not None and (self._writes or not outage.writing):
                 raise self._circuit.blow(outage, kept=None if committing and self._writes else False) from error
             if begun:
-                self._circuit.heal(writes=self._writes)
+                self._answered()
             raise
         else:
-            self._circuit.heal(writes=self._writes)
+            self._answered()
+
+    def _outage_in(self, error: Exception) -> Outage | None:
+        """Whoever answers others is slow, or has too much to do, as this process may have: nobody else need suffer."""
+        outage = outage_in(error)
+        return SLOW if outage is SILENT and self._clock.monotonic() - self._answered_at < LATELY else outage
+
+    def _answered(self) -> None:
+        self._answered_at = self._clock.monotonic()
+        self._circuit.heal(writes=self._writes)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 import msgspec
-from sqlalchemy import type_coerce
+from sqlalchemy import Text, cast, type_coerce
 from sqlalchemy.types import NullType
 
 from parlance.core.events import Status
@@ -22,8 +22,9 @@ _AS_IT_IS: Final = NullType()
 """Drivers give bytes for bytes: to make sure of it for each row costs as much as to decode it."""
 
 COLUMNS: Final = (
-    messages.c.turn_id,
-    messages.c.id,
+    # Made texts by the database: asyncpg makes an object of each UUID, and the library a text of each object.
+    cast(messages.c.turn_id, Text),
+    cast(messages.c.id, Text),
     messages.c.role,
     type_coerce(messages.c.parts, _AS_IT_IS),
     messages.c.host,

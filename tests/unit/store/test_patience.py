@@ -1,0 +1,62 @@
+"""Time that is waited for a database, while this process has much else to do."""
+
+import asyncio
+import time
+
+import pytest
+
+from parlance.store.patience import LOOK, patient
+
+
+def busy(seconds: float) -> None:
+    """Nothing else runs meanwhile."""
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        pass
+
+
+@pytest.mark.parametrize("seconds", [0.01, LOOK, 3 * LOOK])
+async def test_who_is_waited_for_in_vain_is_given_up_when_the_time_is_over(seconds: float) -> None:
+    begun = time.monotonic()
+    with pytest.raises(TimeoutError):
+        async with patient(seconds):
+            await asyncio.Event().wait()
+    assert time.monotonic() - begun >= seconds * 0.9
+
+
+async def test_time_in_which_the_loop_heard_nobody_does_not_count() -> None:
+    async with patient(8 * LOOK):
+        for _ in range(5):
+            busy(2 * LOOK)
+            await asyncio.sleep(0)
+
+
+async def test_on_a_busy_loop_it_is_over_some_time_all_the_same() -> None:
+    async def never_end() -> None:
+        async with patient(3 * LOOK):
+            while True:
+                busy(LOOK)
+                await asyncio.sleep(0)
+
+    with pytest.raises(TimeoutError):
+        await never_end()
+
+
+async def test_what_is_done_in_time_is_not_disturbed_later() -> None:
+    async with patient(LOOK / 10):
+        pass
+    with pytest.raises(TimeoutError):
+        async with patient(LOOK):
+            await asyncio.Event().wait()
+
+
+async def test_a_cancel_comes_through_as_one() -> None:
+    async def wait() -> None:
+        async with patient(10):
+            await asyncio.Event().wait()
+
+    waiting = asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
