@@ -10,7 +10,7 @@ from parlance.core.errors import StorageUnavailable
 from parlance.net.clock import SYSTEM_CLOCK, Clock
 from parlance.store.circuit import Circuit
 from parlance.store.faults import CROWDED, SILENT, SLOW, Outage, outage_in
-from parlance.store.patience import patient
+from parlance.store.patience import Patience
 
 PATIENCE = 0.8
 """Seconds for one transaction, from its connection to its commit: who is refused must hear it within a second."""
@@ -75,8 +75,8 @@ class Lane:
         try:
             # The inner one ends the work, the outer one a connection that does not let itself be given back.
             async with (
-                patient(within + GIVEN_BACK),
-                patient(within),
+                Patience(within + GIVEN_BACK),
+                Patience(within),
                 self._engine.connect() as connection,
                 connection.begin(),
             ):

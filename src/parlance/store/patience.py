@@ -1,35 +1,44 @@
 """How long a database is waited for, by a process that may have too much to do to hear its answer."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from typing import Final
+from types import TracebackType
+from typing import Final, Self
 
 LOOK: Final = 0.1
 """Seconds."""
 
 
-@asynccontextmanager
-async def patient(seconds: float) -> AsyncIterator[None]:
+class Patience:
     """As `asyncio.timeout`, on a loop that keeps up. On one that does not, time passes by a tenth of a second at a
     time, each of them at its own turn of the loop: an answer that lies there unheard is not late.
     """
-    loop = asyncio.get_running_loop()
-    left = max(1, round(seconds / LOOK))
-    pause = seconds / left
-    handle: asyncio.TimerHandle
-    async with asyncio.timeout(None) as limit:
 
-        def look() -> None:
-            nonlocal left, handle
-            left -= 1
-            if left:
-                handle = loop.call_later(pause, look)
-            else:
-                limit.reschedule(loop.time())
+    __slots__ = ("_handle", "_left", "_limit", "_pause")
 
-        handle = loop.call_later(pause, look)
-        try:
-            yield
-        finally:
-            handle.cancel()
+    def __init__(self, seconds: float) -> None:
+        self._left = max(1, round(seconds / LOOK))
+        self._pause = seconds / self._left
+        self._limit = asyncio.timeout(None)
+        self._handle: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Self:
+        await self._limit.__aenter__()
+        self._handle = asyncio.get_running_loop().call_later(self._pause, self._look)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+            # It knows this, and what stands in a circle waits for the collector.
+            self._handle = None
+        await self._limit.__aexit__(kind, error, trace)
+
+    def _look(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._left -= 1
+        if self._left:
+            self._handle = loop.call_later(self._pause, self._look)
+        else:
+            self._limit.reschedule(loop.time())

@@ -1,11 +1,12 @@
 """Time that is waited for a database, while this process has much else to do."""
 
 import asyncio
+import gc
 import time
 
 import pytest
 
-from parlance.store.patience import LOOK, patient
+from parlance.store.patience import LOOK, Patience
 
 
 def busy(seconds: float) -> None:
@@ -19,13 +20,13 @@ def busy(seconds: float) -> None:
 async def test_who_is_waited_for_in_vain_is_given_up_when_the_time_is_over(seconds: float) -> None:
     begun = time.monotonic()
     with pytest.raises(TimeoutError):
-        async with patient(seconds):
+        async with Patience(seconds):
             await asyncio.Event().wait()
     assert time.monotonic() - begun >= seconds * 0.9
 
 
 async def test_time_in_which_the_loop_heard_nobody_does_not_count() -> None:
-    async with patient(8 * LOOK):
+    async with Patience(8 * LOOK):
         for _ in range(5):
             busy(2 * LOOK)
             await asyncio.sleep(0)
@@ -33,7 +34,7 @@ async def test_time_in_which_the_loop_heard_nobody_does_not_count() -> None:
 
 async def test_on_a_busy_loop_it_is_over_some_time_all_the_same() -> None:
     async def never_end() -> None:
-        async with patient(3 * LOOK):
+        async with Patience(3 * LOOK):
             while True:
                 busy(LOOK)
                 await asyncio.sleep(0)
@@ -43,16 +44,16 @@ async def test_on_a_busy_loop_it_is_over_some_time_all_the_same() -> None:
 
 
 async def test_what_is_done_in_time_is_not_disturbed_later() -> None:
-    async with patient(LOOK / 10):
+    async with Patience(LOOK / 10):
         pass
     with pytest.raises(TimeoutError):
-        async with patient(LOOK):
+        async with Patience(LOOK):
             await asyncio.Event().wait()
 
 
 async def test_a_cancel_comes_through_as_one() -> None:
     async def wait() -> None:
-        async with patient(10):
+        async with Patience(10):
             await asyncio.Event().wait()
 
     waiting = asyncio.create_task(wait())
@@ -60,3 +61,15 @@ async def test_a_cancel_comes_through_as_one() -> None:
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_it_leaves_nothing_for_the_collector() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(10):
+            async with Patience(LOOK):
+                pass
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
