@@ -22,7 +22,7 @@ TURN = 10.0
 """Seconds to wait for others' transactions, while the database works."""
 
 LATELY = 0.4
-"""Seconds: less than the patience, so that of all who wait for a database that fell silent the first will say so."""
+"""Seconds: less than the patience, so that whoever begins behind the last answer of a database will say so."""
 
 
 class Lane:
@@ -96,7 +96,7 @@ class Lane:
             self._answered()
 
     def _outage_in(self, error: Exception) -> Outage | None:
-        """Whoever answers others is slow, or has too much to do, as this process may have: nobody else need suffer."""
+        """A database that answers others just now is slow, and not away: others need not be refused for that."""
         outage = outage_in(error)
         return SLOW if outage is SILENT and self._clock.monotonic() - self._answered_at < LATELY else outage
 

@@ -5,12 +5,12 @@ from types import TracebackType
 from typing import Final, Self
 
 LOOK: Final = 0.1
-"""Seconds."""
+"""Seconds that pass at one turn of the loop, at most."""
 
 
 class Patience:
     """As `asyncio.timeout`, on a loop that keeps up. On one that does not, time passes by a tenth of a second at a
-    time, each of them at its own turn of the loop: an answer that lies there unheard is not late.
+    time, each of them at its own turn of the loop: an answer that lies there unheard is not late. Used once.
     """
 
     __slots__ = ("_handle", "_left", "_limit", "_pause")
@@ -31,7 +31,7 @@ class Patience:
     ) -> None:
         if self._handle is not None:
             self._handle.cancel()
-            # It knows this, and what stands in a circle waits for the collector.
+            # A timer that was cancelled may still know this, and what stands in a circle waits for the collector.
             self._handle = None
         await self._limit.__aexit__(kind, error, trace)
 

@@ -1,4 +1,4 @@
-"""Transactions that take too long, alone and beside others that do not."""
+"""Transactions that take too long, where others were answered and where nobody was."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -42,11 +42,10 @@ async def ask(lane: Lane) -> object:
         return (await connection.execute(text("SELECT 1"))).scalar_one()
 
 
-async def test_what_takes_too_long_while_others_are_answered_is_refused_alone(lane: Lane) -> None:
-    slow = asyncio.create_task(hang(lane))
+async def test_what_takes_too_long_where_others_were_just_answered_is_refused_alone(lane: Lane) -> None:
     assert await ask(lane) == 1
     with pytest.raises(StorageUnavailable, match="the database did not answer in time; try again"):
-        await slow
+        await hang(lane)
     assert lane.outage is None
     assert await ask(lane) == 1
 

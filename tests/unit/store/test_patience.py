@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import time
+import weakref
 
 import pytest
 
@@ -22,7 +23,7 @@ async def test_who_is_waited_for_in_vain_is_given_up_when_the_time_is_over(secon
     with pytest.raises(TimeoutError):
         async with Patience(seconds):
             await asyncio.Event().wait()
-    assert time.monotonic() - begun >= seconds * 0.9
+    assert seconds * 0.9 <= time.monotonic() - begun < seconds + 5
 
 
 async def test_time_in_which_the_loop_heard_nobody_does_not_count() -> None:
@@ -44,11 +45,14 @@ async def test_on_a_busy_loop_it_is_over_some_time_all_the_same() -> None:
 
 
 async def test_what_is_done_in_time_is_not_disturbed_later() -> None:
+    faults: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
     async with Patience(LOOK / 10):
         pass
     with pytest.raises(TimeoutError):
         async with Patience(LOOK):
             await asyncio.Event().wait()
+    assert faults == []
 
 
 async def test_a_cancel_comes_through_as_one() -> None:
@@ -63,13 +67,18 @@ async def test_a_cancel_comes_through_as_one() -> None:
         await waiting
 
 
-async def test_it_leaves_nothing_for_the_collector() -> None:
-    gc.collect()
+class _Seen(Patience):
+    """One that can be looked for."""
+
+
+async def test_it_is_gone_with_its_use_and_without_the_collector() -> None:
     gc.disable()
     try:
-        for _ in range(10):
-            async with Patience(LOOK):
-                pass
-        assert gc.collect() == 0
+        patience = _Seen(LOOK)
+        seen = weakref.ref(patience)
+        async with patience:
+            pass
+        del patience
+        assert seen() is None
     finally:
         gc.enable()
