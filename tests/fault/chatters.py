@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
+from websockets.exceptions import ConnectionClosed
 
 from parlance.core.stores.turns import SendPolicy
 from parlance.testing.reply import Reply
@@ -288,7 +289,11 @@ class Chatter:
             await _check(answer)
             session_id = json.loads(await answer.body())["session_id"]
         async with join(process.doors.server, session_id) as session:
-            response = await session.call("generate", message=send.text)
+            try:
+                response = await session.call("generate", message=send.text)
+            except ConnectionClosed as closed:
+                # What was wrong with the session is known before anything is asked of it.
+                raise Refused(closed.rcvd.reason if closed.rcvd is not None else "nothing said") from closed
             if "error" in response:
                 raise Refused(response["error"]["data"]["code"])
             heard.turn = response["result"]["task_id"]

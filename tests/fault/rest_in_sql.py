@@ -12,13 +12,14 @@ from parlance.store.answers import SqlAnswers
 from parlance.store.assistants import SqlAssistants
 from parlance.store.bells import SqlBells
 from parlance.store.chats import SqlChats
-from parlance.store.database import Database, open_database
+from parlance.store.database import Database
 from parlance.store.memories import SqlMemories
 from parlance.store.messages import SqlMessages
 from parlance.store.model_calls import SqlModelCalls
 from parlance.store.subtenants import SqlSubtenants
 from parlance.store.turns import SqlTurns
 from parlance.store.writer import Writer
+from tests.probes.databases import open_unhurried
 from tests.unit.doors.rest.rest_house import API, RestHouse
 
 PORT = 8000
@@ -43,7 +44,7 @@ async def answered(
 @asynccontextmanager
 async def rest_in_sql(address: str) -> AsyncIterator[httpx.AsyncClient]:
     """A client of the service as one process has it. The tables are there."""
-    database = open_database(read_address(address), connections=4)
+    database = open_unhurried(read_address(address), connections=4)
     bells = SqlBells(database, shared=False)
     writer = Writer(database, bells)
     house = RestHouse(PORT, stores=_stores(database, bells, writer))

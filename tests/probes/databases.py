@@ -57,5 +57,5 @@ async def sql_database(_database_place: Path | str) -> AsyncIterator[Database]:
             database = await sqlite_with_tables(_database_place)
         case address:
             database = open_database(read_address(address), connections=4)
-    yield database
+    yield unhurried(database)
     await database.close()

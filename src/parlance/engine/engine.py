@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
 from functools import partial
 
@@ -146,7 +147,7 @@ class Engine:
         """The chat's turns that have not ended, oldest first. `ChatNotFound`."""
         if self._chats is None:
             return []
-        return [await self.find(turn_id, principal) for turn_id in await self._chats.open_in(chat, principal.reach)]
+        return await self._found(await self._chats.open_in(chat, principal.reach), principal)
 
     async def adopt(self, record: TurnRecord, *, last: bool = False) -> None:
         """Go on with a stored turn that waits for its caller, and whose process is gone: it is this one's now.
@@ -175,11 +176,7 @@ class Engine:
         """End what runs in a chat, or in all of a subtenant's: it is about to be deleted."""
         if self._chats is None:
             return
-        turns: list[TurnView] = []
-        for turn_id in await self._chats.open_in(chat, subtenant):
-            # Somebody else may delete the same at this moment.
-            with suppress(TurnNotFound):
-                turns.append(await self.find(turn_id, LOCAL_ADMIN))
+        turns = await self._found(await self._chats.open_in(chat, subtenant), LOCAL_ADMIN)
         for turn in turns:
             turn.stop("cancelled")
         for turn in turns:
@@ -194,6 +191,14 @@ class Engine:
         running = list(self._running.values())
         if running and seconds > 0:
             await asyncio.wait(running, timeout=seconds)
+
+    async def _found(self, turn_ids: Iterable[TurnId], principal: Principal) -> list[TurnView]:
+        """Those that are still there: somebody else may delete their chat at this moment."""
+        turns: list[TurnView] = []
+        for turn_id in turn_ids:
+            with suppress(TurnNotFound):
+                turns.append(await self.find(turn_id, principal))
+        return turns
 
     async def _start_stored(self, ask: Ask, asked: ChatAsk, target: Target) -> TurnView:
         if self._chats is None:

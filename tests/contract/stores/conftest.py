@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import delete
 
 from parlance.store.addresses import read_address
-from parlance.store.database import Database, open_database
+from parlance.store.database import Database
 from parlance.store.in_memory.shelf import Shelf
 from parlance.store.tables.whole import TABLES
 from tests.contract.stores.implementations import in_memory, in_sql
 from tests.contract.stores.world import Stores
-from tests.probes.databases import sqlite_with_tables
+from tests.probes.databases import open_unhurried, sqlite_with_tables, unhurried
 from tests.probes.postgres import PostgresServer
 
 KINDS = ("in_memory", "sqlite", "postgresql")
@@ -48,9 +48,9 @@ async def backing(place: Path | str | None) -> AsyncIterator[Backing]:
             yield Shelf()
             return
         case Path():
-            database = await sqlite_with_tables(place)
+            database = unhurried(await sqlite_with_tables(place))
         case str():
-            database = await emptied(open_database(read_address(place), connections=8))
+            database = await emptied(open_unhurried(read_address(place), connections=8))
         case _:
             assert_never(place)
     yield database

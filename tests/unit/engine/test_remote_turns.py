@@ -6,14 +6,16 @@ from copy import copy
 
 import pytest
 
-from parlance.core.errors import CallNotWaiting, CursorExpired, StorageUnavailable
+from parlance.core.errors import CallNotWaiting, ChatNotFound, CursorExpired, StorageUnavailable
 from parlance.core.events import TextGrew, ToolCalled, ToolReturned
-from parlance.core.ids import TurnId
+from parlance.core.ids import ChatId, TurnId
 from parlance.core.journal import Cursor
 from parlance.core.principal import LOCAL_ADMIN
+from parlance.core.stores import Page, Reach
 from parlance.core.stores.turns import Ending, KeptEvents, Piece, SendPolicy, TurnRecord
 from parlance.core.tool import Answer
 from parlance.engine import chat_turns
+from parlance.store.in_memory.chats import InMemoryChats
 from parlance.store.in_memory.turns import InMemoryTurns
 from parlance.testing.clock import settle
 from parlance.testing.provider import ScriptedProvider, answering, calling
@@ -48,6 +50,29 @@ async def test_what_many_take_up_at_once_is_told_once() -> None:
     assert {id(one) for one in looked} == {id(seen)}
     events = await heard(turn)
     assert all([await one == events for one in following])
+    await near.engine.close()
+    await far.engine.close()
+
+
+class VanishingTurns(InMemoryTurns):
+    """Somebody deletes a chat as soon as its turns have been listed."""
+
+    async def list(self, chat: ChatId, page: Page, reach: Reach, *, open_only: bool = False) -> tuple[TurnRecord, ...]:
+        listed = await super().list(chat, page, reach, open_only=open_only)
+        await InMemoryChats(self._shelf).delete(chat, reach)
+        return listed
+
+
+async def test_turns_that_vanish_behind_their_listing_are_left_out() -> None:
+    shelves = await Shelves().opened()
+    near, chat = ChatStage(shelves, ScriptedProvider([asyncio.Event()])), await shelves.chat()
+    await near.send(chat)
+    assert len(await near.engine.open_turns(chat, LOCAL_ADMIN)) == 1
+    shelves.turns = VanishingTurns(shelves.shelf)
+    far = ChatStage(shelves)
+    assert await far.engine.open_turns(chat, LOCAL_ADMIN) == []
+    with pytest.raises(ChatNotFound):
+        await far.engine.open_turns(chat, LOCAL_ADMIN)
     await near.engine.close()
     await far.engine.close()
 

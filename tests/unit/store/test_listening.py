@@ -11,10 +11,10 @@ from parlance.core.stores.chats import NewChat
 from parlance.core.stores.turns import Word
 from parlance.store.addresses import read_address
 from parlance.store.bells import _payloads, heard
-from parlance.store.database import open_database
 from parlance.store.keeping import TurnStores
 from parlance.store.subtenants import SqlSubtenants
 from tests.contract.stores.turn_world import HOME, a_new_turn, a_piece, a_step
+from tests.probes.databases import open_unhurried
 from tests.probes.leaks import LeakProbe
 from tests.probes.postgres import PostgresServer, tables_as_sql
 
@@ -24,7 +24,7 @@ PATIENCE = 10.0
 @asynccontextmanager
 async def a_process(address: str) -> AsyncIterator[TurnStores]:
     read = read_address(address)
-    database = open_database(read, connections=4)
+    database = open_unhurried(read, connections=4)
     await SqlSubtenants(database).ensure(frozenset({HOME}))
     stores = TurnStores(database, read)
     stores.start()

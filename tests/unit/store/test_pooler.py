@@ -21,6 +21,7 @@ from parlance.store.listening import hears
 from parlance.store.migrating import bring_up_to_date
 from parlance.store.subtenants import SqlSubtenants
 from tests.contract.stores.turn_world import HOME, a_new_turn, a_piece, a_step
+from tests.probes.databases import open_unhurried
 from tests.probes.leaks import LeakProbe
 from tests.probes.pooler import Pooler, pooled
 from tests.probes.postgres import PostgresServer
@@ -45,7 +46,7 @@ def direct(address: str) -> PostgresqlAddress:
 async def a_process(
     address: PostgresqlAddress, listens_at: PostgresqlAddress | None = None
 ) -> AsyncIterator[TurnStores]:
-    database = open_database(address, connections=4)
+    database = open_unhurried(address, connections=4)
     await SqlSubtenants(database).ensure(frozenset({HOME}))
     stores = TurnStores(database, address, listens_at)
     stores.start()
@@ -72,7 +73,7 @@ async def pooler(postgres: PostgresServer, leak_probe: LeakProbe) -> AsyncIterat
 @pytest.mark.requirement("database:pooler")
 async def test_tables_are_made_and_turns_kept_while_connections_change(pooler: Pooler, empty_postgres: str) -> None:
     address = through(pooler, empty_postgres)
-    database = open_database(address, connections=4)
+    database = open_unhurried(address, connections=4)
     await bring_up_to_date(database)
     await database.close()
     async with a_process(address) as one, a_process(address) as other:

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from parlance.store.addresses import read_address
-from parlance.store.database import Database, open_database
-from tests.probes.databases import sqlite_with_tables
+from parlance.store.database import Database
+from tests.probes.databases import open_unhurried, sqlite_with_tables
 from tests.unit.store.porting.stored_world import World, empty, exported, imported
 
 SHORT, LONG = 6, 300
@@ -15,7 +15,7 @@ SHORT, LONG = 6, 300
 
 @pytest.fixture
 async def both(tmp_path: Path, postgres_with_tables: str) -> AsyncIterator[tuple[Database, Database]]:
-    pair = (await sqlite_with_tables(tmp_path), open_database(read_address(postgres_with_tables), connections=4))
+    pair = (await sqlite_with_tables(tmp_path), open_unhurried(read_address(postgres_with_tables), connections=4))
     yield pair
     for database in pair:
         await database.close()

@@ -14,12 +14,13 @@ from parlance.core.parts import Text, ToolCall, ToolResult
 from parlance.core.stores import Page
 from parlance.core.usage import Usage
 from parlance.store.addresses import read_address
-from parlance.store.database import Database, open_database
+from parlance.store.database import Database
 from parlance.store.porting.refusal import PortingRefused
 from parlance.store.porting.sessions import long_reading, long_writing
 from parlance.store.porting.wrapper import Arrival, import_wrapper
 from parlance.store.tables.chats import chats
 from tests.contract.stores.implementations import in_sql
+from tests.probes.databases import open_unhurried
 from tests.probes.postgres import PostgresServer
 from tests.unit.store.porting.older_service import ANNA, HELPER, OTHER_SHAPE, ROWS, TABLES, TRIP
 
@@ -31,7 +32,7 @@ def old_address(postgres: PostgresServer, empty_postgres: str) -> str:
 
 @pytest.fixture
 async def old(old_address: str) -> AsyncIterator[Database]:
-    database = open_database(read_address(old_address), connections=2)
+    database = open_unhurried(read_address(old_address), connections=2)
     yield database
     await database.close()
 
