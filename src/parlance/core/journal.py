@@ -61,6 +61,10 @@ class Follower(Protocol):
 
     async def __anext__(self) -> Batch: ...
 
+    def excuse(self) -> None:
+        """Its reader begins at the loop's next turn: what is appended before that is not what it fell behind by."""
+        ...
+
     def listen(self, listener: Callable[[int, Sequence[Event]], bool]) -> None:
         """Give one piece of growth that comes while a read waits to `listener`, at once, with its number. What it
         takes (True) is not read; what it raises is raised by the read. Everything else is read.

@@ -121,6 +121,8 @@ class Telling:
         held = ExitStack()
         # From here on what it has not taken is kept, however long `first` takes to be said.
         follower = held.enter_context(turn.followed(place))
+        # A host that never waits has said everything before the task below has its turn.
+        follower.excuse()
         told = self._told[name] = _Told(turn, follower, place, [])
         told.task = asyncio.create_task(self._tell(name, held, _Tale(told, frames, first), before))
 

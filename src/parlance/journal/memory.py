@@ -205,6 +205,7 @@ class MemoryFollower:
         self._failure: Exception | None = None
         self._behind = 0
         self._behind_characters = 0
+        self._excused = False
         self._cut = False
         self._closed = False
 
@@ -256,6 +257,13 @@ class MemoryFollower:
         self._behind = 0 if done else max(0, self._behind - len(events))
         self._behind_characters = 0 if done else max(0, self._behind_characters - characters(events))
 
+    def excuse(self) -> None:
+        self._excused = True
+        asyncio.get_running_loop().call_soon(self._expect)
+
+    def _expect(self) -> None:
+        self._excused = False
+
     def listen(self, listener: Callable[[int, Sequence[Event]], bool]) -> None:
         self._listener = listener
 
@@ -289,6 +297,8 @@ class MemoryFollower:
         if self._waiting is not None:
             if not self._waiting.done() and not self._heard(events):
                 self._waiting.set_result(None)
+            return
+        if self._excused:
             return
         # Checked before adding, and no more is added than the bound: one burst, however large, is no blocked reader.
         if self._behind > MAX_BEHIND or self._behind_characters > MAX_BEHIND_CHARACTERS:

@@ -44,6 +44,20 @@ async def test_a_busy_follower_is_cut_at_the_first_word_beyond_its_bound(event: 
         await anext(follower)
 
 
+async def test_what_comes_before_a_reader_has_its_turn_is_nothing_that_it_fell_behind_by() -> None:
+    log, _ = await busy_follower()
+    follower = log.follow()
+    follower.excuse()
+    for _ in range(MAX_BEHIND * 2):
+        log.append([WORD])
+    await asyncio.sleep(0)
+    assert len((await anext(follower)).events) == MAX_BEHIND * 2 + 1
+    for _ in range(MAX_BEHIND + 2):
+        log.append([WORD])
+    with pytest.raises(SlowFollower):
+        await anext(follower)
+
+
 async def test_a_log_keeps_nothing_of_followers_that_left_were_cut_or_came_to_its_end() -> None:
     log, cut = await busy_follower()
     left, whole = log.follow(), log.follow()
