@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 from msgspec import Struct
 
-from parlance.core.errors import AssistantNotFound, StorageUnavailable, TurnInterrupted
+from parlance.core.errors import AssistantNotFound, StorageUnavailable, TurnInterrupted, TurnNotFound
 from parlance.core.events import ToolCalled, TurnEnded, TurnStarted
 from parlance.core.ids import ChatId, Epoch, OwnerId, TurnId, new_epoch, new_turn_id
 from parlance.core.journal import KeptJournal
@@ -233,6 +233,15 @@ class ChatTurns:
         """A turn that does not run here. `TurnNotFound`."""
         record = await self._stores.turns.find(turn_id, principal.reach)
         return await self._views.open(record)
+
+    async def keeps(self, turn_id: TurnId) -> bool:
+        """Whether a turn is there, as far as can be known while the database is away."""
+        with suppress(StorageUnavailable):
+            try:
+                await self._stores.turns.find(turn_id, None)
+            except TurnNotFound:
+                return False
+        return True
 
     async def open_in(self, chat: ChatId | None, reach: Reach) -> list[TurnId]:
         """The turns of a chat, or of a whole subtenant, that have not ended, wherever they run. `ChatNotFound`."""

@@ -101,14 +101,24 @@ class Engine:
     async def find(self, turn_id: str, principal: Principal) -> TurnView:
         """A turn by its id, running or kept. `TurnNotFound` also for one that is not this principal's."""
         turn = self._turns.get(TurnId(turn_id))
-        if turn is not None and principal.may_see(turn.facts.home):
-            return turn
-        if turn is None and self._chats is not None and is_uuid(turn_id):
-            return await self._chats.find(TurnId(turn_id), principal)
+        if turn is not None:
+            if principal.may_see(turn.facts.home) and await self._is_there(turn):
+                return turn
+        elif self._chats is not None and is_uuid(turn_id):
+            with suppress(TurnNotFound):
+                return await self._chats.find(TurnId(turn_id), principal)
         raise TurnNotFound(
             f"There is no turn {turn_id[:80]!r}. "
             f"A live turn is kept for {self._parts.options.live_retention:g} s after its end."
         )
+
+    async def _is_there(self, turn: Turn) -> bool:
+        """What was deleted with its chat, by whichever process, is not told from memory either."""
+        if turn.facts.chat is None or self._chats is None or not turn.ended or await self._chats.keeps(turn.id):
+            return True
+        if turn.id in self._kept:
+            self._forget(turn.id)
+        return False
 
     def find_request(self, request_id: str, principal: Principal) -> Turn:
         """The turn that was begun by this request id of the client's own. `TurnNotFound`, also where it is not the only

@@ -7,7 +7,7 @@ from typing import Final
 from parlance.core.errors import ChatBusy, ChatQueueFull, IdempotencyKeyReused, TurnNotFound
 from parlance.core.ids import Epoch
 from parlance.core.stores.turns import NewTurn, State, TurnRecord
-from parlance.store.checks import check_fields, check_uuid, storable
+from parlance.store.checks import check_fields, check_json, check_uuid, storable
 
 _OPEN: Final = frozenset({"queued", "running", "waiting"})
 
@@ -22,7 +22,9 @@ def belongs(turn: TurnRecord, epoch: Epoch) -> bool:
 
 
 def check_turn(new: NewTurn) -> None:
-    """`InvalidRequest` for a new chat that no database can hold."""
+    """`InvalidRequest` for a new chat, or a choice of tools, that no database can hold."""
+    check_json(new.enabled_functions, "$.enabled_functions")
+    check_json(new.enabled_mcp_tools, "$.enabled_mcp_tools")
     if new.new_chat is not None:
         check_fields(new.new_chat)
         check_uuid(new.new_chat.id, "$.id")

@@ -30,13 +30,14 @@ class SqlModelCalls:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, calls: tuple[ModelCall, ...]) -> None:
+    async def add(self, calls: tuple[ModelCall, ...]) -> int:
         async with self._database.writing() as connection:
             owners = await _hold_owners(connection, {call.subtenant_id for call in calls})
             there = await _known_ids(connection, {call.id for call in calls})
             new = {call.id: call for call in calls if call.subtenant_id in owners and call.id not in there}
             if new:
                 await connection.execute(insert(model_calls), [_encode_call(call) for call in new.values()])
+        return sum(call.subtenant_id not in owners for call in calls)
 
     async def list(self, wanted: CallFilter, page: Page, reach: Reach) -> tuple[ModelCall, ...]:
         conditions = _conditions(wanted, reach)

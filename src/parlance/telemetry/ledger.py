@@ -150,7 +150,7 @@ class Ledger:
             batch = tuple(islice(self._waiting, min(left, BATCH)))
             left -= len(batch)
             try:
-                await self._calls.add(batch)
+                left_out = await self._calls.add(batch)
             except StorageUnavailable as error:
                 self._fail(len(batch), error)
                 return False
@@ -160,6 +160,8 @@ class Ledger:
                 self._drop(len(batch))
             else:
                 self._down_since = None
+                # A key may go on asking when its subtenant is deleted: who pays for that must not miss it.
+                self._drop(left_out)
             for _ in batch:
                 self._waiting.popleft()
         return True

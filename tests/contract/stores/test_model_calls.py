@@ -58,7 +58,8 @@ async def test_a_call_that_is_added_again_is_there_once(stores: Stores) -> None:
 async def test_calls_of_a_subtenant_that_is_gone_are_left_out(stores: Stores) -> None:
     subtenant = await new_subtenant(stores)
     kept = a_call(subtenant)
-    await stores.model_calls.add((a_call("nobody"), kept, a_call("null\0"), a_call("")))
+    assert await stores.model_calls.add((a_call("nobody"), kept, a_call("null\0"), a_call(""))) == 3
+    assert await stores.model_calls.add((kept,)) == 0
     assert await stores.model_calls.list(CallFilter(), Page(), None) == (kept,)
 
 

@@ -74,6 +74,15 @@ async def test_a_new_chat_needs_a_subtenant_in_reach_and_an_id_of_its_own(keeper
         await keepers.accept(unholdable.id, new_chat=unholdable)
 
 
+async def test_a_choice_of_tools_that_no_database_holds_is_refused(keepers: Keepers) -> None:
+    chat = await keepers.chat()
+    new = a_new_turn(chat)
+    for chosen in ("enabled_functions", "enabled_mcp_tools"):
+        with pytest.raises(InvalidRequest, match=chosen):
+            await keepers.turns.accept(structs.replace(new, **{chosen: ("a\0b",)}))
+    assert await texts(keepers, chat) == []
+
+
 @pytest.mark.parametrize("chat", ["0199a8c0-0000-7000-8000-000000000000", "no id", "", "a\0b"])
 async def test_a_chat_that_is_not_there_takes_no_turn(keepers: Keepers, chat: str) -> None:
     with pytest.raises(ChatNotFound):

@@ -103,7 +103,7 @@ class Stores:
         self.befores["forget"] = before
         return 0
 
-    async def add(self, calls: tuple[ModelCall, ...]) -> None:
+    async def add(self, calls: tuple[ModelCall, ...]) -> int:
         raise NotImplementedError
 
     async def list(self, wanted: CallFilter, page: Page, reach: Reach) -> tuple[ModelCall, ...]:

@@ -243,6 +243,20 @@ async def test_a_turn_of_a_chat_that_is_cleared_is_cancelled() -> None:
     await stage.engine.close()
 
 
+async def test_what_was_deleted_with_its_chat_is_not_told_from_memory() -> None:
+    shelves = await Shelves().opened()
+    stage, chat = ChatStage(shelves), await shelves.chat()
+    turn = await stage.send(chat)
+    await heard(turn)
+    assert await stage.engine.find(turn.id, LOCAL_ADMIN) is turn
+    # As another process does it, of which this one hears nothing.
+    await shelves.chats.delete(chat, None)
+    for _ in range(2):
+        with pytest.raises(TurnNotFound):
+            await stage.engine.find(turn.id, LOCAL_ADMIN)
+    await stage.engine.close()
+
+
 async def test_a_stored_turn_goes_on_though_nobody_follows_and_ends_incomplete_at_a_stop() -> None:
     shelves = await Shelves().opened()
     stage = ChatStage(shelves, ScriptedProvider([*answering("So")[:-1], asyncio.Event()]))

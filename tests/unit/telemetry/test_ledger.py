@@ -54,12 +54,13 @@ class Calls:
         self.away = away
         self.fault: Exception | None = None
         self.seconds = 0.0
+        self.left_out = 0
 
     @property
     def written(self) -> list[ModelCall]:
         return [call for batch in self.batches for call in batch]
 
-    async def add(self, calls: tuple[ModelCall, ...]) -> None:
+    async def add(self, calls: tuple[ModelCall, ...]) -> int:
         self.tries.append(now())
         await pass_by(self.seconds)
         if self.away():
@@ -68,6 +69,7 @@ class Calls:
             fault, self.fault = self.fault, None
             raise fault
         self.batches.append(calls)
+        return self.left_out
 
     async def list(self, wanted: CallFilter, page: Page, reach: Reach) -> tuple[ModelCall, ...]:
         raise NotImplementedError
@@ -259,6 +261,18 @@ def test_a_stop_does_not_wait_for_a_database_that_is_away(hangs: bool) -> None:
         assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run(story())
+
+
+@pytest.mark.requirement("upkeep:model_calls:dropped")
+@in_virtual_time
+async def test_calls_that_the_log_leaves_out_count_as_dropped() -> None:
+    calls = Calls()
+    calls.left_out = 1
+    ledger = open_ledger(calls)
+    ledger.observe_attempt(ATTEMPT)
+    await pass_by(2 * GATHER)
+    assert ledger.backlog() == Backlog(waiting=0, dropped=1)
+    await ledger.close()
 
 
 @pytest.mark.requirement("upkeep:model_calls:dropped")

@@ -61,8 +61,8 @@ class CallFilter(Struct, frozen=True, kw_only=True):
 
 
 class ModelCalls(Protocol):
-    async def add(self, calls: tuple[ModelCall, ...]) -> None:
-        """All of them in one transaction. Calls of a subtenant that is gone are left out."""
+    async def add(self, calls: tuple[ModelCall, ...]) -> int:
+        """All of them in one transaction. Calls of a subtenant that is gone are left out: how many those were."""
         ...
 
     async def list(self, wanted: CallFilter, page: Page, reach: Reach) -> tuple[ModelCall, ...]:

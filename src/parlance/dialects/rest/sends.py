@@ -73,10 +73,10 @@ def decode_send(body: SendBody, wanted: StreamQuery) -> Send | Answer:
         request=request,
         provider=body.provider_name or None,
         include_memories=bool(body.include_memories),
-        enabled_functions=_names(body.enabled_functions),
-        disabled_functions=tuple(body.disabled_functions or ()),
-        enabled_mcp_tools=_names(body.enabled_mcp_tools),
-        disabled_mcp_tools=tuple(body.disabled_mcp_tools or ()),
+        enabled_functions=_names(body.enabled_functions, "$.enabled_functions"),
+        disabled_functions=_names(body.disabled_functions, "$.disabled_functions") or (),
+        enabled_mcp_tools=_names(body.enabled_mcp_tools, "$.enabled_mcp_tools"),
+        disabled_mcp_tools=_names(body.disabled_mcp_tools, "$.disabled_mcp_tools") or (),
     )
 
 
@@ -184,5 +184,5 @@ def _clean(text: str, path: str) -> str:
     return text
 
 
-def _names(names: list[str] | None) -> Names:
-    return None if names is None else tuple(names)
+def _names(names: list[str] | None, path: str) -> Names:
+    return None if names is None else tuple(_clean(name, f"{path}[{number}]") for number, name in enumerate(names))

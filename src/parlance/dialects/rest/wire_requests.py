@@ -1,6 +1,5 @@
 """The words of the REST service's requests. In a partial change `UNSET` leaves a field as it is, and null clears it."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType, field
@@ -12,7 +11,7 @@ SubtenantName = Annotated[str, Meta(pattern=r"^[^\s\x00-\x1f\x7f-\x9f]+$", min_l
 
 Skip = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Limit = Annotated[int, Meta(ge=1, le=1000)]
-Moment = Annotated[datetime, Meta(tz=True)]
+Moment = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
 
 
 class NewSubtenant(Struct, frozen=True):

@@ -1,5 +1,10 @@
 """`/requests` and `/usage`: what was asked of which model, and what it cost."""
 
+from datetime import UTC, datetime
+from typing import Annotated
+
+import msgspec
+
 from parlance.core.ids import ChatId, TurnId
 from parlance.core.stores import Page
 from parlance.core.stores.model_calls import CallFilter
@@ -10,6 +15,8 @@ from parlance.doors.rest.operation import Answer, Asked, Operation, answer, has_
 from parlance.doors.rest.stores import Stores
 
 TAG = "Usage"
+
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
 class Calls:
@@ -49,6 +56,16 @@ def _filter(wanted: CallsQuery | UsageQuery) -> CallFilter:
         turn=TurnId(read_id(wanted.turn_id, "turn_id")) if wanted.turn_id is not None else None,
         provider=wanted.provider,
         model=wanted.model,
-        since=wanted.since,
-        until=wanted.until,
+        since=_moment(wanted.since, "since"),
+        until=_moment(wanted.until, "until"),
     )
+
+
+def _moment(text: str | None, name: str) -> datetime | None:
+    """In UTC. A bare number is no time: it would be taken for seconds since 1970."""
+    try:
+        return msgspec.convert(text, _Moment).astimezone(UTC) if text is not None else None
+    except (msgspec.ValidationError, OverflowError):
+        raise refuse(
+            name, f"{text!r:.80} is no time of RFC 3339, such as 2026-01-31T12:00:00Z (write + as %2B)."
+        ) from None

@@ -54,12 +54,17 @@ class ChatTale:
         """
         if after is None:
             return await self._present()
-        record = await self._turns.bearing(self._chat, Cursor.decode(after).epoch, self._principal.reach)
-        if record is not None:
-            return await self._within(record, after)
-        error = CursorExpired(
-            f"The cursor {after[:80]!r} is none of this chat's. Read its messages, and go on from here."
-        )
+        try:
+            epoch = Cursor.decode(after).epoch
+        except CursorExpired as malformed:
+            error = malformed
+        else:
+            record = await self._turns.bearing(self._chat, epoch, self._principal.reach)
+            if record is not None:
+                return await self._within(record, after)
+            error = CursorExpired(
+                f"The cursor {after[:80]!r} is none of this chat's. Read its messages, and go on from here."
+            )
         newest = await self._turns.newest(self._chat, self._principal.reach)
         if newest is None:
             raise error

@@ -4,8 +4,6 @@ import asyncio
 import logging
 from contextlib import aclosing
 
-import msgspec
-from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.types import Receive, Scope, Send
 
@@ -19,7 +17,7 @@ from parlance.doors.accepting import Seat, accepted, close_code
 from parlance.doors.rest.acting import acting
 from parlance.doors.rest.chat_tale import ChatTale, LostPlace, Place
 from parlance.doors.rest.leaving import LEAVES, until_left
-from parlance.doors.rest.operation import read_id
+from parlance.doors.rest.operation import read_id, read_query
 from parlance.doors.rest.paths import raw_segments
 from parlance.doors.rest.stores import Stores
 from parlance.doors.serving import Serving, newest
@@ -38,7 +36,7 @@ class LiveSockets:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A caller who is known already, and may not see the chat, is refused in the handshake."""
-        chat, wanted = _chat_of(scope), _wanted(scope)
+        chat, wanted = _chat_of(scope), read_query(scope["query_string"], FollowQuery)
         try:
             principal = self._serving.principal(scope)
         except KeyMissing:
@@ -117,6 +115,7 @@ async def _begin(tale: ChatTale, wanted: FollowQuery, socket: _Socket) -> Place:
         await socket.say(encode_lost(lost.turn.id, snapshot, cursor))
         return place
     except CursorExpired:
+        # Nothing was said in the chat: there is nothing to miss.
         return await tale.place(None)
 
 
@@ -140,11 +139,3 @@ def _chat_of(scope: Scope) -> ChatId:
     if len(segments) != 3 or segments[0] != b"chats" or segments[2] != b"live":
         raise HTTPException(404)
     return ChatId(read_id(segments[1].decode("latin-1"), "chat_id"))
-
-
-def _wanted(scope: Scope) -> FollowQuery:
-    """What is wrong in it counts as not said: a socket's handshake has no place to tell it."""
-    try:
-        return msgspec.convert(dict(QueryParams(scope["query_string"])), FollowQuery, strict=False)
-    except msgspec.ValidationError:
-        return FollowQuery()

@@ -63,13 +63,7 @@ class Asked(Struct, frozen=True, kw_only=True):
         """`InvalidRequest`."""
         if kind is not self.operation.query:
             raise TypeError(f"{self.operation.path} is not said to take a {kind.__name__} as its query.")
-        given = dict(QueryParams(self.query_string))
-        try:
-            return msgspec.convert(given, kind, strict=False)
-        except msgspec.ValidationError as error:
-            message, _, place = str(error).partition(" - at `$.")
-            name = place.rstrip("`") or "the query"
-            raise refuse(name, f"{message}.") from None
+        return read_query(self.query_string, kind)
 
     @property
     def subtenant(self) -> str:
@@ -153,6 +147,16 @@ class Operation(Struct, frozen=True, kw_only=True):
 
 def has_control(text: str) -> bool:
     return any(unicodedata.category(letter) in ("Cc", "Cs") for letter in text)
+
+
+def read_query(query_string: bytes, kind: type[T]) -> T:
+    """`InvalidRequest`."""
+    try:
+        return msgspec.convert(dict(QueryParams(query_string)), kind, strict=False)
+    except msgspec.ValidationError as error:
+        message, _, place = str(error).partition(" - at `$.")
+        name = place.rstrip("`") or "the query"
+        raise refuse(name, f"{message}.") from None
 
 
 def read_id(text: str, name: str) -> str:

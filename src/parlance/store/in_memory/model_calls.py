@@ -14,10 +14,10 @@ class InMemoryModelCalls:
     def __init__(self, shelf: Shelf) -> None:
         self._shelf = shelf
 
-    async def add(self, calls: tuple[ModelCall, ...]) -> None:
-        for call in calls:
-            if call.subtenant_id in self._shelf.subtenants:
-                self._shelf.model_calls[call.id] = storable_call(call)
+    async def add(self, calls: tuple[ModelCall, ...]) -> int:
+        owned = [call for call in calls if call.subtenant_id in self._shelf.subtenants]
+        self._shelf.model_calls |= {call.id: storable_call(call) for call in owned}
+        return len(calls) - len(owned)
 
     async def list(self, wanted: CallFilter, page: Page, reach: Reach) -> tuple[ModelCall, ...]:
         found = [call for call in self._shelf.model_calls.values() if _fits(call, wanted, reach)]

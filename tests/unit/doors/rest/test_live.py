@@ -158,10 +158,15 @@ async def test_a_socket_is_told_the_same_as_an_event_stream() -> None:
         ]
         async with open_socket(house, f"{chat}/live?after={frames[1]['cursor']}") as socket:
             assert await frames_until(socket, "end") == frames[2:]
-        async with open_socket(house, f"{chat}/live?after=elsewhere-2") as socket:
-            lost = (await frames_until(socket, "snapshot"))[0]
-            assert (lost["cursor"], lost["data"]["status"]) == (frames[-1]["cursor"], "completed")
-            assert lost["data"]["parts"] == [{"kind": "text", "text": "One two"}]
+        for after in ("elsewhere-2", "x"):
+            async with open_socket(house, f"{chat}/live?after={after}") as socket:
+                lost = (await frames_until(socket, "snapshot"))[0]
+                assert (lost["cursor"], lost["data"]["status"]) == (frames[-1]["cursor"], "completed")
+                assert lost["data"]["parts"] == [{"kind": "text", "text": "One two"}]
+        with pytest.raises(InvalidStatus) as refusal:
+            async with open_socket(house, f"{chat}/live?after={frames[1]['cursor']}&reasoning=maybe"):
+                pass
+        assert refusal.value.response.status_code == 422
 
 
 @pytest.mark.requirement("rest:live:access")

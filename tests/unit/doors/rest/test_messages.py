@@ -89,11 +89,21 @@ async def test_a_cursor_that_can_not_be_served_is_410_with_a_snapshot() -> None:
     async with open_chat() as (_, client, chat):
         sent = done(await client.post(f"{chat}/messages", json={"content": "Hi"}))
         for path in (f"/turns/{sent['turn_id']}/events", f"{chat}/events"):
-            problem = problem_of(await client.get(path, params={"after": "elsewhere-3"}), 410, "cursor_expired")
-            assert problem["snapshot"] == {"parts": [{"kind": "text", "text": "Hello there!"}], "status": "completed"}
-            assert problem["turn_id"] == sent["turn_id"]
-            found = done(await client.get(f"/turns/{sent['turn_id']}"))
-            assert problem["cursor"] == found["cursor"]
+            for after in ("elsewhere-3", "x", "-", "9" * 40):
+                problem = problem_of(await client.get(path, params={"after": after}), 410, "cursor_expired")
+                shown = {"parts": [{"kind": "text", "text": "Hello there!"}], "status": "completed"}
+                assert problem["snapshot"] == shown
+                assert problem["turn_id"] == sent["turn_id"]
+                found = done(await client.get(f"/turns/{sent['turn_id']}"))
+                assert problem["cursor"] == found["cursor"]
+
+
+@pytest.mark.requirement("rest:bad_input:sends")
+async def test_a_choice_of_tools_that_nothing_can_be_called_by_is_422() -> None:
+    async with open_chat() as (_, client, chat):
+        for chosen in ("enabled_functions", "disabled_functions", "enabled_mcp_tools", "disabled_mcp_tools"):
+            answer = await client.post(f"{chat}/messages", json={"content": "Hi", chosen: ["time", "a\0b"]})
+            assert problem_of(answer, 422, "invalid_request")["errors"][0]["path"] == f"$.{chosen}[1]"
 
 
 FAILURES = {

@@ -256,5 +256,13 @@ async def test_a_text_of_a_mebibyte_is_kept_and_five_are_refused(client: httpx.A
 async def test_calls_of_models_are_listed_and_summed(client: httpx.AsyncClient) -> None:
     assert done(await client.get("/requests")) == []
     assert done(await client.get("/usage", params={"since": "2026-01-01T00:00:00Z"})) == []
-    for query in ("since=yesterday", "since=2026-01-01T00:00:00", "chat_id=x", "model=%00"):
+    for query in (
+        "since=yesterday",
+        "since=2026-01-01T00:00:00",
+        "until=2030",
+        "since=0001-01-01T00:00:00%2B01:00",
+        "until=9999-12-31T23:59:59-01:00",
+        "chat_id=x",
+        "model=%00",
+    ):
         problem_of(await client.get(f"/usage?{query}"), 422, "invalid_request")
