@@ -60,6 +60,8 @@ CASES: dict[str, tuple[str, str, bool]] = {
     ),
     "an unknown parameter": (with_params(temprature=1), "invalid_request", True),
     "a parameter of another type": (with_params(temperature="hot"), "invalid_request", True),
+    "no token to say anything with": (with_params(max_tokens=0), "invalid_request", True),
+    "a share of more than all": (with_params(top_p=1.5), "invalid_request", True),
     "a chat that is not there": (chat_frame(text="Hi", chat_id="c1"), "invalid_request", True),
     "a tool without a name": (chat_frame(text="Hi", tools=[{"description": "x"}]), "invalid_request", True),
     "a tool with a bad name": (chat_frame(text="Hi", tools=[{"name": "a b"}]), "invalid_request", True),

@@ -115,6 +115,8 @@ SETTINGS: Mapping[str, str] = {
 }
 
 ERRORS: Mapping[str, str] = {
+    "bad_request": "What is asked for can't be done; the message says why.",
+    "forbidden": "This key may not do that; the message says which may.",
     "invalid_json": "The message is not JSON.",
     "invalid_request": "JSON of another form. `errors` lists the places at fault.",
     "unsupported_media_type": "The body is not `application/json`, or the frame is binary.",

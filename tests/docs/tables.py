@@ -98,10 +98,14 @@ def file_keys_table() -> str:
     return encode_table((f"Key in `config.yaml`, `{'`, `'.join(LAYERED_FILES)}`", "Setting"), rows)
 
 
+PLAIN = (errors.RequestError, errors.AccessError)
+"""Raised themselves, though they have kinds of their own."""
+
+
 def error_classes(kind: type[ParlanceError] = ParlanceError) -> Iterator[type[ParlanceError]]:
-    """Those that are raised: the leaves of the tree."""
+    """Those that are raised: the leaves of the tree, and a few of its boughs."""
     below = kind.__subclasses__()
-    if not below and kind.__module__.startswith(f"{errors.__name__}."):
+    if (not below or kind in PLAIN) and kind.__module__.startswith(f"{errors.__name__}."):
         yield kind
     for each in below:
         yield from error_classes(each)

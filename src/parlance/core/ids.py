@@ -7,6 +7,7 @@ import os
 import re
 import time
 import uuid
+from datetime import UTC, datetime
 from typing import NewType
 
 TurnId = NewType("TurnId", str)
@@ -30,6 +31,11 @@ def uuid7() -> uuid.UUID:
     random = int.from_bytes(os.urandom(10), "big")
     high = stamp << 80 | 0x7 << 76 | (random >> 68 & 0xFFF) << 64
     return uuid.UUID(int=high | 0b10 << 62 | random & 0x3FFF_FFFF_FFFF_FFFF)
+
+
+def minted_at(id: str) -> datetime:
+    """When an id of ours was made, to the millisecond."""
+    return datetime.fromtimestamp((uuid.UUID(id).int >> 80) / 1_000, UTC)
 
 
 def is_uuid(text: str) -> bool:

@@ -41,12 +41,12 @@ class Params(Struct, frozen=True, forbid_unknown_fields=True):
     restarts: bool = False
     timeout: Timeout | None = None
     reasoning_effort: Effort | None = None
-    temperature: float | None = None
-    top_p: float | None = None
+    temperature: Annotated[float, Meta(ge=0)] | None = None
+    top_p: Annotated[float, Meta(ge=0, le=1)] | None = None
     top_k: int | None = None
     seed: int | None = None
     stop: str | list[str] | None = None
-    max_tokens: int | None = None
+    max_tokens: Annotated[int, Meta(ge=1)] | None = None
     tool_choice: str = "auto"
     parallel_tool_calls: bool | None = None
 

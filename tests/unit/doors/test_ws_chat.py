@@ -80,7 +80,7 @@ async def test_a_socket_that_does_not_sign_in_in_time_is_closed() -> None:
 
 
 async def test_binary_frames_do_not_put_the_deadline_off() -> None:
-    socket = Socket(House(access=KEYED, doors=DoorOptions(sign_in=0.01)))
+    socket = Socket(House(access=KEYED, doors=DoorOptions(sign_in=0.5)))
     await socket.accepted()
     socket.put("websocket.receive", bytes=b"x")
     assert (await socket.frame())["code"] == "unsupported_media_type"

@@ -18,6 +18,8 @@ from parlance.core.errors import (
     RequestInFlight,
     UpstreamError,
 )
+from parlance.core.events import TurnStarted
+from parlance.core.messages import Message
 from parlance.core.stores import Page
 from parlance.core.tool import Answer as CallAnswer
 from parlance.dialects.rest.resources import encode_message, encode_usage
@@ -61,6 +63,14 @@ class _Given(Struct, frozen=True):
     place: int
 
 
+class _Begun(Struct, frozen=True):
+    """The turn that a request began or goes on with, then behind number `place`. `headers`: whether it came before."""
+
+    turn: TurnView
+    place: int
+    headers: Headers
+
+
 class Messages:
     def __init__(self, serving: Serving, stores: Stores, turns: Turns) -> None:
         self._serving = serving
@@ -91,33 +101,30 @@ class Messages:
         return answer([encode_message(message) for message in found])
 
     async def send(self, asked: Asked) -> Answer | Stream:
-        turn, place = await self._begin(asked, StreamQuery())
+        begun = await self._begin(asked, StreamQuery())
+        turn = begun.turn
         if _prefers_async(asked):
             resource = await self._turns.resource(turn, asked.principal)
             location = f"{asked.root}/turns/{turn.id}".encode()
-            headers = (
-                (b"location", location),
-                (b"preference-applied", b"respond-async"),
-                *_replayed(asked, turn, place),
-            )
+            headers = ((b"location", location), (b"preference-applied", b"respond-async"), *begun.headers)
             return Answer(msgspec.json.encode(resource), 202, headers)
 
         async def wait(scope: Scope, receive: Receive, send: Send) -> None:
-            if await settled(turn, receive, place):
-                await self._answer(asked, turn, scope, send, _replayed(asked, turn, place))
+            if await settled(turn, receive, begun.place):
+                await self._answer(asked, turn, scope, send, begun.headers)
 
         return wait
 
     async def stream(self, asked: Asked) -> Answer | Stream:
         wanted = asked.query(StreamQuery)
-        turn, place = await self._begin(asked, wanted)
+        begun = await self._begin(asked, wanted)
+        turn = begun.turn
         events = TurnEvents(
             turn.id, turn.log.epoch, turn.facts.chat, reasoning=wanted.reasoning, warnings=wanted.warnings
         )
-        return stream_of(asked, turn, events, _replayed(asked, turn, place))
+        return stream_of(asked, turn, events, begun.headers)
 
-    async def _begin(self, asked: Asked, wanted: StreamQuery) -> tuple[TurnView, int]:
-        """The turn, and the number of its newest event where it goes on with a result."""
+    async def _begin(self, asked: Asked, wanted: StreamQuery) -> _Begun:
         sent, chat = decode_send(asked.body(SendBody), wanted), asked.chat
         if isinstance(sent, CallAnswer):
             return await self._give_result(asked, sent)
@@ -138,9 +145,10 @@ class Messages:
                 without_mcp_tools=sent.disabled_mcp_tools,
             ),
         )
-        return await self._serving.engine.start(ask), 0
+        turn = await self._serving.engine.start(ask)
+        return _Begun(turn, 0, () if _began(turn, sent.message) else (REPLAYED,))
 
-    async def _give_result(self, asked: Asked, result: CallAnswer) -> tuple[TurnView, int]:
+    async def _give_result(self, asked: Asked, result: CallAnswer) -> _Begun:
         """To the turn of this chat that waits for it; once for an idempotency key."""
 
         async def give(asked: Asked) -> Answer:
@@ -151,7 +159,8 @@ class Messages:
         if not isinstance(told, Answer):
             raise TypeError("A given result is told whole.")
         given = msgspec.json.decode(told.body, type=_Given)
-        return await self._serving.engine.find(given.turn, asked.principal), given.place
+        turn = await self._serving.engine.find(given.turn, asked.principal)
+        return _Begun(turn, given.place, tuple(told.headers))
 
     async def _find_asking(self, asked: Asked, result: CallAnswer) -> tuple[TurnView, int]:
         chat, principal = asked.chat, asked.principal
@@ -189,7 +198,7 @@ def _prefers_async(asked: Asked) -> bool:
     return "respond-async" in [word.partition(";")[0].strip().lower() for word in prefer.split(",")]
 
 
-def _replayed(asked: Asked, turn: TurnView, place: int) -> Headers:
-    """Where the turn was begun by an earlier request, and does not just go on with this one."""
-    repeated = asked.idempotency is not None and not place and turn.facts.request_id != asked.visit.request_id
-    return (REPLAYED,) if repeated else ()
+def _began(turn: TurnView, message: Message) -> bool:
+    """Whether it was this very message: the same words that come again are another one, which nobody keeps."""
+    first = next(iter(turn.log.read()), None)
+    return isinstance(first, TurnStarted) and first.input is not None and first.input.id == message.id

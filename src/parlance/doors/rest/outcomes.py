@@ -1,13 +1,12 @@
 """What a turn came to, for who waits for all of it before they are answered."""
 
-from datetime import UTC, datetime
-
 import msgspec
 from msgspec import Raw
 from starlette.types import Receive, Send
 
 from parlance.core.errors import InternalError, MessageNotFound, ParlanceError
 from parlance.core.fault import Fault
+from parlance.core.ids import minted_at
 from parlance.core.messages import Message
 from parlance.core.snapshot import fold_snapshot
 from parlance.core.stores import Reach
@@ -53,7 +52,7 @@ async def find_answer(turn: TurnView, messages: Messages, reach: Reach) -> Messa
         except MessageNotFound:
             # What was said could not be kept, or was deleted by now.
             pass
-    return encode_message(StoredMessage(chat, turn.id, message, None, datetime.now(UTC)))
+    return encode_message(StoredMessage(chat, turn.id, message, None, minted_at(message.id)))
 
 
 async def answer_failed(send: Send, visit: Visit, turn: TurnView) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+from starlette.exceptions import HTTPException
 from starlette.types import Scope, Send
 
 from parlance.doors.http import Headers, answer_json, begin
@@ -52,9 +53,12 @@ class Pages:
 
     async def serve(self, scope: Scope, send: Send) -> bool:
         """Whether the path was one of these, and was answered."""
+        segments = raw_segments(scope)
         if scope["method"] not in ("GET", "HEAD"):
+            if segments in ([b"openapi.json"], [b"docs"]):
+                raise HTTPException(405, headers={"Allow": "GET, HEAD"})
             return False
-        match raw_segments(scope):
+        match segments:
             case [b"openapi.json"]:
                 await answer_json(send, visit_of(scope), self._document)
             case [b"docs"]:

@@ -11,6 +11,17 @@ async def check_provider(models: Models, model: str, provider: str | None, princ
     """`ModelNotFound`, and what `Models.resolve` raises."""
     if provider is None:
         return
-    target = await models.resolve(model, principal, door=DOOR)
-    if target.provider.name != provider:
-        raise ModelNotFound(f"There is no provider {provider[:80]!r}. GET /models lists the models with theirs.")
+    try:
+        target = await models.resolve(model, principal, door=DOOR)
+    except ModelNotFound:
+        if await _is_named(models, provider, principal):
+            raise
+    else:
+        if target.provider.name == provider:
+            return
+    raise ModelNotFound(f"There is no provider {provider[:80]!r}. GET /models lists the models with theirs.")
+
+
+async def _is_named(models: Models, provider: str, principal: Principal) -> bool:
+    """Whether it can be asked for its own default model, and so is there."""
+    return any(model.provider == provider for model in await models.offered(principal, door=DOOR))

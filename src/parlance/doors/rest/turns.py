@@ -77,7 +77,12 @@ class Turns:
             return _live(turn)
         record = await self._stores.turns.find(turn.id, principal.reach)
         message = await find_answer(turn, self._stores.messages, principal.reach) if turn.ended else None
-        return encode_turn(record, message)
+        resource = encode_turn(record, message)
+        if record.ended_at is None and not turn.ended:
+            # Both are kept a moment after they are told.
+            status: State = "waiting" if turn.waiting else record.state
+            return structs.replace(resource, status=status, cursor=newest(turn))
+        return resource
 
 
 def _answer(resource: TurnResource) -> Answer:

@@ -65,6 +65,9 @@ async def test_the_page_asks_nobody_else_for_anything() -> None:
             assert address.startswith("/api/v1/")
             assert (await client.get(f"{house.address}{address}")).status_code == 200
         assert (await client.get("/docs/nothing.js")).status_code == 404
+        for path in ("/docs", "/openapi.json"):
+            refused = await client.post(path)
+            assert (refused.status_code, refused.headers["allow"]) == (405, "GET, HEAD")
 
 
 @pytest.mark.requirement("rest:documented")

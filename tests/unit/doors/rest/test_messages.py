@@ -150,14 +150,21 @@ async def test_a_cancel_ends_the_turn_and_keeps_what_was_shown() -> None:
 @pytest.mark.requirement("rest:tools")
 async def test_a_callers_tool_is_answered_by_tool_results() -> None:
     async with open_chat(calling(("stock", "{}")), answering("Twelve")) as (_, client, chat):
-        waiting = done(await client.post(f"{chat}/messages", json={"content": "Stock?", "tools": [STOCK]}))
+        asked, keyed = {"content": "Stock?", "tools": [STOCK]}, {"idempotency-key": "one"}
+        waiting = done(await client.post(f"{chat}/messages", json=asked, headers=keyed))
         assert waiting["status"] == "waiting"
+        turn = done(await client.get(f"/turns/{waiting['turn_id']}"))
+        assert (turn["status"], turn["cursor"].rpartition("-")[2]) == ("waiting", "7")
+        assert done(await client.post(f"{chat}/messages", json=asked, headers=keyed)) == waiting
         assert waiting["message"]["tool_calls"] == [
             {"id": "call_0", "type": "function", "function": {"name": "stock", "arguments": "{}"}}
         ]
         results = f"/turns/{waiting['turn_id']}/tool_results"
         foreign = {"results": [{"tool_call_id": "c9", "result": 1}]}
         problem_of(await client.post(results, json=foreign), 409, "call_not_waiting")
+        twice = {"results": [{"tool_call_id": "call_0", "result": number} for number in range(2)]}
+        path = problem_of(await client.post(results, json=twice), 422, "invalid_request")["errors"][0]["path"]
+        assert path == "$.results[1].tool_call_id"
         given = {"results": [{"tool_call_id": "call_0", "result": {"pieces": 12}}]}
         assert done(await client.post(results, json=given))["id"] == waiting["turn_id"]
         problem_of(await client.post(results, json=given), 409, "call_not_waiting")
@@ -178,8 +185,10 @@ async def test_a_callers_tool_is_answered_by_a_message_of_that_role() -> None:
         legacy = {"content": "Stock?", "functions": [STOCK["function"]]}
         assert done(await client.post(f"{chat}/messages", json=legacy))["status"] == "waiting"
         result = {"role": "tool", "tool_call_id": "call_0", "content": "12"}
-        for _ in range(2):
-            sent = done(await client.post(f"{chat}/messages", json=result, headers={"idempotency-key": "one"}))
+        for again in (False, True):
+            answer = await client.post(f"{chat}/messages", json=result, headers={"idempotency-key": "one"})
+            assert ("idempotent-replayed" in answer.headers) is again
+            sent = done(answer)
             assert (sent["status"], sent["message"]["content"]) == ("completed", "Twelve")
         problem_of(await client.post(f"{chat}/messages", json=result), 409, "call_not_waiting")
         problem_of(await client.post(f"{chat}/messages", json={"role": "tool", "content": "1"}), 422, "invalid_request")
@@ -236,7 +245,8 @@ async def test_a_bad_send_is_refused_before_anything_is_kept() -> None:
             await client.post(f"{chat}/messages", json={"content": "x", "model": "none"}), 404, "model_not_found"
         )
         nowhere = {"content": "x", "provider_name": "nobody"}
-        problem_of(await client.post(f"{chat}/messages", json=nowhere), 404, "model_not_found")
+        missing = problem_of(await client.post(f"{chat}/messages", json=nowhere), 404, "model_not_found")
+        assert missing["detail"].startswith("There is no provider 'nobody'.")
         done(await client.post(f"{chat}/messages", json={"content": "x", "provider_name": "scripted"}))
         assert len(done(await client.get(f"{chat}/messages"))) == 2
         problem_of(await client.post(f"/chats/{new_chat_id()}/messages", json={"content": "x"}), 404, "chat_not_found")

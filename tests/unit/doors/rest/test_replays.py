@@ -13,11 +13,14 @@ from tests.unit.doors.rest.rest_house import Json, done, open_rest, problem_of
 @pytest.mark.requirement("rest:idempotency:sends")
 async def test_the_same_send_twice_is_one_turn() -> None:
     async with open_chat() as (house, client, chat):
-        keyed = {"idempotency-key": '"one"'}
+        # What sends a request again sends all of its headers again.
+        keyed = {"idempotency-key": '"one"', "x-request-id": "same"}
         first = await client.post(f"{chat}/messages", json={"content": "Hi"}, headers=keyed)
         second = await client.post(f"{chat}/messages", json={"content": "Hi"}, headers=keyed)
         assert done(first) == done(second)
         assert ("idempotent-replayed" in first.headers, second.headers["idempotent-replayed"]) == (False, "true")
+        streamed = await client.post(f"{chat}/messages/stream", json={"content": "Hi"}, headers=keyed)
+        assert streamed.headers["idempotent-replayed"] == "true"
         other = await client.post(f"{chat}/messages", json={"content": "Ho"}, headers=keyed)
         problem_of(other, 422, "idempotency_key_reused")
         for bad in ("", "k" * 256):
