@@ -28,6 +28,7 @@ from parlance.core.tool import Tool, Toolbox
 from parlance.engine.adoption import finish_calls, past_of, take_up
 from parlance.engine.ask import Ask, ChatAsk, decode_asked, encode_asked
 from parlance.engine.doubts import Doubt, Doubts
+from parlance.engine.idempotency import chat_key
 from parlance.engine.kept import facts_of
 from parlance.engine.prepare.memories import MOST_MEMORIES, memories_block
 from parlance.engine.selection import select_tools
@@ -347,9 +348,6 @@ async def patiently(read: Callable[[], Awaitable[Beginning]]) -> Beginning:
 
 
 def _request_key(ask: Ask, asked: ChatAsk) -> RequestKey | None:
-    given = ask.idempotency
-    if given is None:
+    if ask.idempotency is None:
         return None
-    # The same words for another chat are another request; a chat that is new is none that a client could name.
-    operation = ask.door if asked.new is not None else f"{ask.door} {asked.id}"
-    return RequestKey(ask.principal.home, ask.principal.key_id, operation, given.key, given.fingerprint)
+    return chat_key(ask.principal, ask.door, ask.idempotency, asked.id if asked.new is None else None)

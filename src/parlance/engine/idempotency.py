@@ -6,8 +6,9 @@ from typing import Self
 from msgspec import Struct
 
 from parlance.core.errors import IdempotencyKeyInvalid, IdempotencyKeyReused
-from parlance.core.ids import KeyId, TurnId
+from parlance.core.ids import ChatId, KeyId, TurnId
 from parlance.core.principal import Principal
+from parlance.core.stores.request_keys import RequestKey
 
 LONGEST_KEY = 255
 
@@ -30,6 +31,14 @@ class Idempotency(Struct, frozen=True):
                 f"An idempotency key has 1 to {LONGEST_KEY} characters; this one has {len(key)}."
             )
         return cls(key, hashlib.sha256(asked).digest())
+
+
+def chat_key(principal: Principal, door: str, given: Idempotency, chat: ChatId | None) -> RequestKey:
+    """Of a message for a chat; None for a new one, which a client can't name. The same words for another chat are
+    another request.
+    """
+    operation = door if chat is None else f"{door} {chat}"
+    return RequestKey(principal.home, principal.key_id, operation, given.key, given.fingerprint)
 
 
 class KnownRequests:

@@ -6,6 +6,7 @@ from typing import Final
 
 from parlance.core.errors import ChatBusy, ChatQueueFull, IdempotencyKeyReused, TurnNotFound
 from parlance.core.ids import Epoch
+from parlance.core.stores.request_keys import RequestKey
 from parlance.core.stores.turns import NewTurn, State, TurnRecord
 from parlance.store.checks import check_fields, check_json, check_uuid, storable
 
@@ -30,11 +31,11 @@ def check_turn(new: NewTurn) -> None:
         check_uuid(new.new_chat.id, "$.id")
 
 
-def check_repeated(new: NewTurn, fingerprint: bytes) -> None:
-    """`IdempotencyKeyReused` where the key of this turn began another request, of that fingerprint."""
-    if new.key is not None and new.key.fingerprint != fingerprint:
+def check_repeated(key: RequestKey, fingerprint: bytes) -> None:
+    """`IdempotencyKeyReused` where the key began another request, of that fingerprint."""
+    if key.fingerprint != fingerprint:
         raise IdempotencyKeyReused(
-            f"The idempotency key {new.key.key[:80]!r} was used for another request. Use a new one for each."
+            f"The idempotency key {key.key[:80]!r} was used for another request. Use a new one for each."
         )
 
 

@@ -105,8 +105,8 @@ def _decide(ask: Ask, known: Known, gains: Gains) -> Told | Exception:
 
 def _accept(new: NewTurn, known: Known, gains: Gains) -> Accepted:
     before = None if new.key is None else known.keys.get(name_of(new.key))
-    if before is not None:
-        check_repeated(new, before.fingerprint)
+    if new.key is not None and before is not None:
+        check_repeated(new.key, before.fingerprint)
         turn = known.turns.get(before.turn.id, before.turn)
         return Accepted(turn, known.chats[turn.chat].chat, repeated=True)
     found = known.chats.get(new.chat) if new.new_chat is None else _made(new.new_chat, new.reach, known)

@@ -95,11 +95,17 @@ class Known:
         return tuple(sorted(found, key=lambda turn: turn.position))
 
     async def _read_keys(self, connection: AsyncConnection, keys: Sequence[RequestKey]) -> None:
-        if not keys:
-            return
-        rows = await connection.execute(_KEYS, {"names": padded(map(name_of, keys))})
-        for home, key_id, operation, key, fingerprint, *turn in rows:
-            self.keys[home, key_id, operation, key] = KnownKey(fingerprint, decode_turn(turn))
+        if keys:
+            self.keys |= await find_keys(connection, keys)
+
+
+async def find_keys(connection: AsyncConnection, keys: Iterable[RequestKey]) -> dict[KeyName, KnownKey]:
+    """Those that began a turn, whatever they were sent with."""
+    rows = await connection.execute(_KEYS, {"names": padded(map(name_of, keys))})
+    return {
+        (home, key_id, operation, key): KnownKey(fingerprint, decode_turn(turn))
+        for home, key_id, operation, key, fingerprint, *turn in rows
+    }
 
 
 def name_of(key: RequestKey) -> KeyName:

@@ -9,14 +9,16 @@ from parlance.core.ids import ChatId, Epoch, TurnId
 from parlance.core.messages import Message
 from parlance.core.stores import Page, Reach
 from parlance.core.stores.messages import StoredMessage
+from parlance.core.stores.request_keys import RequestKey
 from parlance.core.stores.turns import Accepted, Ending, KeptEvents, NewTurn, Piece, State, TurnRecord
 from parlance.core.transcript import answer_open_calls
 from parlance.store import message_rows, turn_rows
-from parlance.store.acceptance import check_turn, turn_not_found
+from parlance.store.acceptance import check_repeated, check_turn, turn_not_found
 from parlance.store.chats import require_chat
 from parlance.store.checks import is_uuid, storable
 from parlance.store.database import Database
 from parlance.store.group import Change
+from parlance.store.known import find_keys, name_of
 from parlance.store.message_rows import decode_message
 from parlance.store.rows import within
 from parlance.store.tables.messages import messages
@@ -34,6 +36,14 @@ class SqlTurns:
     async def accept(self, new: NewTurn) -> Accepted:
         check_turn(new)
         return await self._writer.accept(new)
+
+    async def begun(self, key: RequestKey) -> TurnRecord | None:
+        async with self._database.reading() as connection:
+            known = (await find_keys(connection, (key,))).get(name_of(key))
+        if known is None:
+            return None
+        check_repeated(key, known.fingerprint)
+        return known.turn
 
     async def keep(self, pieces: Sequence[Piece]) -> frozenset[TurnId]:
         return await self._writer.keep(pieces)

@@ -67,6 +67,7 @@ TURNS: dict[str, Asked] = {
     "Turns.accept": lambda keepers, turn: keepers.accept(turn.chat, key=a_key("another"), owner=turn.owner),
     "Turns.accept again": lambda keepers, turn: keepers.accept(turn.chat, key=a_key(), owner=turn.owner),
     "Turns.accept in a new chat": lambda keepers, turn: in_a_new_chat(keepers, turn.owner),
+    "Turns.begun": lambda keepers, turn: keepers.turns.begun(a_key()),
     "Turns.keep": lambda keepers, turn: keepers.turns.keep([a_piece(turn, a_step("one"))]),
     "Turns.state": lambda keepers, turn: keepers.turns.state(turn.id, turn.epoch, "waiting"),
     "Turns.end": lambda keepers, turn: keepers.turns.end(an_ending(turn, a_step("one"))),

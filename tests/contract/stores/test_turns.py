@@ -148,6 +148,7 @@ async def test_a_request_that_comes_again_is_the_turn_it_began(keepers: Keepers)
     again = await keepers.accept(chat, key=a_key(), policy="reject")
     assert again.repeated
     assert (again.turn, again.chat) == (first.turn, first.chat)
+    assert await keepers.turns.begun(a_key()) == first.turn
     await keepers.turns.end(an_ending(first.turn, a_step("done")))
     assert (await keepers.accept(chat, key=a_key())).turn.state == "completed"
     assert len(await keepers.turns.list(chat, Page(), None)) == 1
@@ -168,7 +169,10 @@ async def test_a_key_is_for_one_request(keepers: Keepers) -> None:
     await keepers.accept(chat, key=a_key(fingerprint=b"this"))
     with pytest.raises(IdempotencyKeyReused):
         await keepers.accept(chat, key=a_key(fingerprint=b"that"))
+    with pytest.raises(IdempotencyKeyReused):
+        await keepers.turns.begun(a_key(fingerprint=b"that"))
     others = [structs.replace(a_key(), **{name: "another"}) for name in ("home", "key_id", "operation", "key")]
+    assert [await keepers.turns.begun(key) for key in others] == [None] * 4
     turns = [(await keepers.accept(chat, key=key)).turn.id for key in others]
     assert len(set(turns)) == 4
 

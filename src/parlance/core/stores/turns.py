@@ -153,6 +153,10 @@ class Turns(Protocol):
         """
         ...
 
+    async def begun(self, key: RequestKey) -> TurnRecord | None:
+        """The turn that this request began, if it did. `IdempotencyKeyReused` where the key began another's."""
+        ...
+
     async def keep(self, pieces: Sequence[Piece]) -> frozenset[TurnId]:
         """All in one transaction. Pieces of a turn come in order, without holes. A turn that has ended, is gone, or is
         another owner's by now, is passed over: those that were are returned.

@@ -21,6 +21,7 @@ from parlance.core.errors import (
 from parlance.core.events import TurnStarted
 from parlance.core.messages import Message
 from parlance.core.stores import Page
+from parlance.core.stores.request_keys import RequestKey
 from parlance.core.tool import Answer as CallAnswer
 from parlance.dialects.rest.resources import encode_message, encode_usage
 from parlance.dialects.rest.sends import decode_send
@@ -31,13 +32,14 @@ from parlance.doors.http import Headers
 from parlance.doors.rest.operation import Answer, Asked, Operation, Stream, answer, say
 from parlance.doors.rest.outcomes import WHOLE, answer_failed, find_answer, settled
 from parlance.doors.rest.providers import DOOR, check_provider
-from parlance.doors.rest.replays import REPLAYED, carry_out_once
+from parlance.doors.rest.replays import REPLAYED, behind_a_claim
 from parlance.doors.rest.stores import Stores
 from parlance.doors.rest.streams import stream_of
 from parlance.doors.rest.turns import Turns
 from parlance.doors.serving import Serving
 from parlance.doors.visit import visit_of
 from parlance.engine.ask import Ask, ChatAsk
+from parlance.engine.idempotency import chat_key
 from parlance.engine.view import TurnView
 
 TAG = "Messages"
@@ -54,6 +56,9 @@ _SENDING: tuple[type[ParlanceError], ...] = (
     RequestInFlight,
     *ASKING,
 )
+
+
+_GIVING = f"{DOOR} results"
 
 
 class _Given(Struct, frozen=True):
@@ -128,6 +133,8 @@ class Messages:
         sent, chat = decode_send(asked.body(SendBody), wanted), asked.chat
         if isinstance(sent, CallAnswer):
             return await self._give_result(asked, sent)
+        if (giving := _key_of(asked, _GIVING)) is not None:
+            await self._stores.answers.find(giving)
         await check_provider(self._serving.models, sent.request.model, sent.provider, asked.principal)
         ask = Ask(
             principal=asked.principal,
@@ -151,11 +158,17 @@ class Messages:
     async def _give_result(self, asked: Asked, result: CallAnswer) -> _Begun:
         """To the turn of this chat that waits for it; once for an idempotency key."""
 
-        async def give(asked: Asked) -> Answer:
+        async def give() -> Answer:
             turn, place = await self._find_asking(asked, result)
             return answer(_Given(turn.id, place))
 
-        told = await carry_out_once(self._stores.answers, asked, give)
+        key = _key_of(asked, _GIVING)
+        if key is None:
+            told: Answer | Stream = await give()
+        else:
+            if (sending := _key_of(asked, DOOR)) is not None:
+                await self._stores.turns.begun(sending)
+            told = await behind_a_claim(self._stores.answers, key, give)
         if not isinstance(told, Answer):
             raise TypeError("A given result is told whole.")
         given = msgspec.json.decode(told.body, type=_Given)
@@ -190,6 +203,12 @@ class Messages:
             status="waiting" if not turn.ended else "completed" if turn.ending.status == "completed" else "cancelled",
         )
         await say(send, visit, Answer(msgspec.json.encode(sent), headers=headers))
+
+
+def _key_of(asked: Asked, place: str) -> RequestKey | None:
+    """A message is kept with its turn, a result by itself. Both are looked for: a key is for one request."""
+    given = asked.idempotency
+    return None if given is None else chat_key(asked.principal, place, given, asked.chat)
 
 
 def _prefers_async(asked: Asked) -> bool:

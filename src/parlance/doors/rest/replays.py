@@ -18,7 +18,7 @@ async def carry_out_once(answers: Answers, asked: Asked, act: Act) -> Answer | S
     key = asked.request_key
     if key is None:
         return await act(asked)
-    carry_out = _with_its_store if asked.operation.keyed == "by its store" else _behind_a_claim
+    carry_out = _with_its_store if asked.operation.keyed == "by its store" else behind_a_claim
     return await carry_out(answers, key, lambda: act(asked))
 
 
@@ -36,9 +36,10 @@ async def _with_its_store(
     return _replay(kept)
 
 
-async def _behind_a_claim(
+async def behind_a_claim(
     answers: Answers, key: RequestKey, act: Callable[[], Awaitable[Answer | Stream]]
 ) -> Answer | Stream:
+    """As `carry_out_once`, under a key of the caller's own making."""
     claim = await answers.claim(key)
     if isinstance(claim, KeptAnswer):
         return _replay(claim)

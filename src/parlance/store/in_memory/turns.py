@@ -10,6 +10,7 @@ from parlance.core.ids import ChatId, Epoch, TurnId
 from parlance.core.messages import Message
 from parlance.core.stores import Page, Reach
 from parlance.core.stores.messages import StoredMessage
+from parlance.core.stores.request_keys import RequestKey
 from parlance.core.stores.turns import (
     Accepted,
     Ending,
@@ -39,10 +40,8 @@ class InMemoryTurns:
 
     async def accept(self, new: NewTurn) -> Accepted:
         check_turn(new)
-        known = None if new.key is None else self._shelf.keys.get(_name(new))
-        if known is not None and known.turn is not None:
-            check_repeated(new, known.fingerprint)
-            turn = self._shelf.turns[known.turn]
+        turn = None if new.key is None else await self.begun(new.key)
+        if turn is not None:
             return Accepted(turn, self._shelf.chats[turn.chat], repeated=True)
         if new.new_chat is None:
             chat = self._shelf.chat(new.chat, new.reach)
@@ -56,11 +55,18 @@ class InMemoryTurns:
         self._shelf.asked[turn.id] = new.asked
         self._shelf.pieces[turn.id] = [Piece(turn.id, turn.epoch, 1, (new.started,))]
         if new.key is not None:
-            self._shelf.keys[_name(new)] = KeptKey(new.key.fingerprint, turn.id, turn.accepted_at)
+            self._shelf.keys[_name(new.key)] = KeptKey(new.key.fingerprint, turn.id, turn.accepted_at)
         if new.started.input is not None:
             self._put_message(turn, new.started.input, new)
         self._shelf.subscribers.ring((turn.chat,))
         return Accepted(turn, chat, ahead)
+
+    async def begun(self, key: RequestKey) -> TurnRecord | None:
+        known = self._shelf.keys.get(_name(key))
+        if known is None or known.turn is None:
+            return None
+        check_repeated(key, known.fingerprint)
+        return self._shelf.turns[known.turn]
 
     async def keep(self, pieces: Sequence[Piece]) -> frozenset[TurnId]:
         passed_over: set[TurnId] = set()
@@ -179,8 +185,5 @@ class InMemoryTurns:
         return earlier and (maker.state != "failed" or stored.message.role == "user")
 
 
-def _name(new: NewTurn) -> KeyName:
-    key = new.key
-    if key is None:
-        raise RuntimeError("A turn without a key is not looked for by one.")
+def _name(key: RequestKey) -> KeyName:
     return key.home, key.key_id, key.operation, key.key

@@ -183,13 +183,21 @@ async def test_a_callers_tool_is_answered_by_tool_results() -> None:
 async def test_a_callers_tool_is_answered_by_a_message_of_that_role() -> None:
     async with open_chat(calling(("stock", "{}")), answering("Twelve")) as (_, client, chat):
         legacy = {"content": "Stock?", "functions": [STOCK["function"]]}
-        assert done(await client.post(f"{chat}/messages", json=legacy))["status"] == "waiting"
+        asked = await client.post(f"{chat}/messages", json=legacy, headers={"idempotency-key": "asked"})
+        assert done(asked)["status"] == "waiting"
         result = {"role": "tool", "tool_call_id": "call_0", "content": "12"}
         for again in (False, True):
             answer = await client.post(f"{chat}/messages", json=result, headers={"idempotency-key": "one"})
             assert ("idempotent-replayed" in answer.headers) is again
             sent = done(answer)
             assert (sent["status"], sent["message"]["content"]) == ("completed", "Twelve")
+        streamed = await client.post(f"{chat}/messages/stream", json=result, headers={"idempotency-key": "one"})
+        assert streamed.headers["idempotent-replayed"] == "true"
+        for body in ({"content": "Hi"}, {**result, "content": "13"}):
+            other = await client.post(f"{chat}/messages", json=body, headers={"idempotency-key": "one"})
+            problem_of(other, 422, "idempotency_key_reused")
+        other = await client.post(f"{chat}/messages", json=result, headers={"idempotency-key": "asked"})
+        problem_of(other, 422, "idempotency_key_reused")
         problem_of(await client.post(f"{chat}/messages", json=result), 409, "call_not_waiting")
         problem_of(await client.post(f"{chat}/messages", json={"role": "tool", "content": "1"}), 422, "invalid_request")
 
