@@ -121,17 +121,28 @@ def _decode_id(id: Raw) -> Raw | None:
 
 def _refuse_doubles(items: list[Call | Invalid]) -> tuple[Call | Invalid, ...]:
     """The same id must not get two responses: the second is refused without it."""
-    seen: set[str | int] = set()
+    seen: set[str | bytes] = set()
     kept: list[Call | Invalid] = []
     for item in items:
-        id = msgspec.json.decode(item.id) if isinstance(item, Call) and item.id is not None else None
+        id = _comparable(item.id) if isinstance(item, Call) and item.id is not None else None
         if id is not None and id in seen:
-            kept.append(_invalid(f"The id {str(id)[:80]!r} stands twice in this batch. Only the first was obeyed."))
+            told = id if isinstance(id, str) else id.decode()
+            kept.append(_invalid(f"The id {told[:80]!r} stands twice in this batch. Only the first was obeyed."))
             continue
         if id is not None:
             seen.add(id)
         kept.append(item)
     return tuple(kept)
+
+
+def _comparable(id: Raw) -> str | bytes | None:
+    """Equal for equal ids. A number stays text: it may have more digits than can be read. None for null."""
+    text = bytes(id)
+    if text.startswith(b'"'):
+        return msgspec.json.decode(text, type=str)
+    if text == b"null":
+        return None
+    return b"0" if text == b"-0" else text
 
 
 def _invalid(message: str, id: Raw = NULL) -> Invalid:
