@@ -61,6 +61,20 @@ class Shelves:
         return (await self.chats.create(new, None)).id
 
 
+def stores_on(shelves: Shelves, keeping: Keeping | None = None, options: ChatOptions | None = None) -> ChatStores:
+    """The shelves, for one process more."""
+    return ChatStores(
+        turns=shelves.turns,
+        chats=shelves.chats,
+        assistants=shelves.assistants,
+        memories=shelves.memories,
+        bells=shelves.bells,
+        journal=StoredJournal(MemoryJournal(), shelves.turns, keeping or Keeping(delay=0.0)),
+        owner=new_owner_id(),
+        options=options or ChatOptions(),
+    )
+
+
 class ChatStage:
     """One process of those that share the shelves."""
 
@@ -73,20 +87,10 @@ class ChatStage:
         options: ChatOptions | None = None,
     ) -> None:
         self.shelves = shelves
-        self.owner: OwnerId = new_owner_id()
         self.provider = provider or ScriptedProvider()
         self.watcher = Watcher()
-        self.journal = StoredJournal(MemoryJournal(), shelves.turns, keeping or Keeping(delay=0.0))
-        stores = ChatStores(
-            turns=shelves.turns,
-            chats=shelves.chats,
-            assistants=shelves.assistants,
-            memories=shelves.memories,
-            bells=shelves.bells,
-            journal=self.journal,
-            owner=self.owner,
-            options=options or ChatOptions(),
-        )
+        stores = stores_on(shelves, keeping, options)
+        self.owner: OwnerId = stores.owner
         parts = EngineParts(observer=self.watcher, preparers=(), options=EngineOptions())
         models = FixedModels({"fast": self.provider})
         self.engine = Engine(models, FixedToolbox(*tools), MemoryJournal(), parts, stores)

@@ -18,6 +18,7 @@ from parlance.doors.json_rpc.sessions import SessionLimits
 from parlance.doors.limits import LimitOptions, Limits
 from parlance.doors.serving import DoorOptions, Serving
 from parlance.engine.ask import EngineOptions
+from parlance.engine.chat_turns import ChatStores
 from parlance.engine.engine import Engine
 from parlance.engine.turn_state import EngineParts
 from parlance.journal.memory import MemoryJournal
@@ -52,7 +53,9 @@ class Digger:
 
 
 class House:
-    """Doors, engine and gate, wired as the server wires them. `routes` come before the doors'."""
+    """Doors, engine and gate, wired as the server wires them; with `chats`, one that keeps chats. `routes` come before
+    the doors'.
+    """
 
     def __init__(
         self,
@@ -64,13 +67,15 @@ class House:
         sessions: SessionLimits | None = None,
         limits: LimitOptions | None = None,
         routes: tuple[BaseRoute, ...] = (),
+        chats: ChatStores | None = None,
     ) -> None:
         models = FixedModels({"scripted": provider or ScriptedProvider()})
         parts = EngineParts(observer=ObserverList([]), preparers=(), options=engine or EngineOptions())
-        self.engine = Engine(models, FixedToolbox(*tools), MemoryJournal(), parts)
+        self.engine = Engine(models, FixedToolbox(*tools), MemoryJournal(), parts, chats)
         gate = AccessGate(access or AccessOptions())
         self.limits = Limits(limits)
-        serving = Serving(self.engine, models, gate, doors or DoorOptions(), self.limits)
+        kept = chats.chats if chats is not None else None
+        serving = Serving(self.engine, models, gate, doors or DoorOptions(), self.limits, kept)
         about = status.About("Parlance", "0", "running", {})
         own = [
             *status.routes(serving, about),

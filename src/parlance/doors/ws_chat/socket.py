@@ -68,7 +68,7 @@ class ChatSocket:
         self._opening = asyncio.Lock()
         self._beside = Beside()
         self._starting: dict[str, bool] = {}
-        """Requests whose turn is being started, and whether it was cancelled before it began."""
+        """Requests that wait for their turn to be started, and whether it was cancelled before it began."""
 
     async def serve(self, seat: Seat) -> None:
         """Until the client leaves. Its live turns go on without it. A seat that is nobody's has yet to sign in."""
@@ -166,12 +166,16 @@ class ChatSocket:
     async def _chat(self, chat: Chat) -> None:
         request_id = chat.request_id or str(uuid7())
         self._check_free(request_id)
-        if chat.chat_id is None and chat.history is None and self._serving.options.stores_all:
-            await self._chat_in_own(chat, request_id)
-        elif chat.chat_id is not None:
-            await self._chat_in(chat.chat_id, chat, request_id)
-        else:
-            await self._chat_here(chat, request_id)
+        self._starting[request_id] = False
+        try:
+            if chat.chat_id is None and chat.history is None and self._serving.options.stores_all:
+                await self._chat_in_own(chat, request_id)
+            elif chat.chat_id is not None:
+                await self._chat_in(chat.chat_id, chat, request_id)
+            else:
+                await self._chat_here(chat, request_id)
+        finally:
+            del self._starting[request_id]
 
     async def _chat_here(self, chat: Chat, request_id: str) -> None:
         """The connection is the conversation."""
@@ -205,12 +209,8 @@ class ChatSocket:
         return Ask(self._who, DOOR, request_id, request, chat.message, repeatable)
 
     async def _start(self, ask: Ask) -> TurnView:
-        self._starting[ask.request_id] = False
-        try:
-            turn = await self._serving.engine.start(ask)
-        finally:
-            cancelled = self._starting.pop(ask.request_id)
-        if cancelled:
+        turn = await self._serving.engine.start(ask)
+        if self._starting[ask.request_id]:
             turn.stop("cancelled")
         return turn
 
