@@ -11,7 +11,7 @@ from starlette.types import Send
 
 from parlance.core.errors import CursorExpired, InternalError, SlowFollower
 from parlance.core.events import Event, TurnEnded
-from parlance.core.ids import Epoch
+from parlance.core.ids import Epoch, TurnId
 from parlance.core.journal import Follower
 from parlance.core.snapshot import Snapshot, fold_snapshot
 from parlance.doors.serving import place_of
@@ -74,6 +74,7 @@ class _Tale(Struct):
     told: _Told
     frames: Frames
     first: Sequence[str]
+    heard: Callable[[TurnId], None] | None
 
 
 class Telling:
@@ -97,9 +98,18 @@ class Telling:
     def __len__(self) -> int:
         return len(self._told)
 
-    def begin(self, name: str, turn: TurnView, after: str | None, frames: Frames, first: Sequence[str] = ()) -> None:
+    def begin(
+        self,
+        name: str,
+        turn: TurnView,
+        after: str | None,
+        frames: Frames,
+        first: Sequence[str] = (),
+        heard: Callable[[TurnId], None] | None = None,
+    ) -> None:
         """Say `first`, then tell the turn from behind the cursor `after` on; behind its last event, the ending once
-        more. Where the cursor can't be served: a snapshot, and what follows it.
+        more. Where the cursor can't be served: a snapshot, and what follows it. `heard` is called once the ending was
+        sent.
 
         What is told under the same name stops first.
         """
@@ -124,7 +134,7 @@ class Telling:
         # A host that never waits has said everything before the task below has its turn.
         follower.excuse()
         told = self._told[name] = _Told(turn, follower, place, [])
-        told.task = asyncio.create_task(self._tell(name, held, _Tale(told, frames, first), before))
+        told.task = asyncio.create_task(self._tell(name, held, _Tale(told, frames, first, heard), before))
 
     @contextmanager
     def endings_held(self) -> Iterator[None]:
@@ -158,7 +168,7 @@ class Telling:
                     await asyncio.wait((before.task,))
                 for frame in tale.first:
                     await self._send({"type": "websocket.send", "text": frame})
-                await self._tell_all(name, tale.told, tale.frames)
+                await self._tell_all(name, tale)
         except OSError:
             log.debug("A client left while it was told a turn")
         finally:
@@ -183,7 +193,8 @@ class Telling:
 
         return hear
 
-    async def _tell_all(self, name: str, told: _Told, frames: Frames) -> None:
+    async def _tell_all(self, name: str, tale: _Tale) -> None:
+        told, frames = tale.told, tale.frames
         try:
             if (hear := self._hear(told, frames)) is not None:
                 told.follower.listen(hear)
@@ -200,6 +211,8 @@ class Telling:
                     if frame is not None:
                         await self._send({"type": "websocket.send", "text": frame})
                 told.have_sent(last)
+                if tale.heard is not None and type(batch.events[-1]) is TurnEnded:
+                    tale.heard(told.turn.id)
         except SlowFollower as error:
             await self._send({"type": "websocket.send", "text": self._cut(error, name)})
             await self._send({"type": "websocket.close", "code": 1013, "reason": error.code})

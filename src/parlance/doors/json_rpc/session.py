@@ -47,8 +47,7 @@ class _Start:
 class Session:
     """Its turns run one after the other. One that is a stored `chat` has that one's history.
 
-    `listeners` are its open sockets, `tasks` its turns that have not ended. `unheard` are the turns that ended while no
-    socket was open, the newest last.
+    `listeners` are its open sockets, `tasks` its turns that have not ended.
     """
 
     def __init__(
@@ -59,11 +58,11 @@ class Session:
         self.principal = principal
         self.listeners: set[Listener] = set()
         self.tasks: list[Task] = []
-        self.unheard: list[TurnId] = []
         self._opening = opening
         self._conversation = Conversation(history_tokens)
         self._admission = asyncio.Lock()
         self._starting: list[_Start] = []
+        self._unheard: dict[TurnId, None] = {}
 
     @property
     def idle(self) -> bool:
@@ -73,6 +72,16 @@ class Session:
     def current(self) -> TurnView | None:
         """The turn that runs or waits now, or is about to end."""
         return next((task.turn for task in self.tasks if not task.turn.ended), None)
+
+    @property
+    def unheard(self) -> list[TurnId]:
+        """The turns that have ended, and whose ending was sent to no socket; the newest last."""
+        running = {task.turn.id for task in self.tasks if not task.turn.ended}
+        return [turn_id for turn_id in self._unheard if turn_id not in running]
+
+    def heard(self, turn_id: TurnId) -> None:
+        """The ending of this turn was sent to a socket, or is there no more."""
+        self._unheard.pop(turn_id, None)
 
     async def begin(self, engine: Engine, generate: Generate, request_id: str) -> Task:
         """Answer what is asked.
@@ -108,6 +117,7 @@ class Session:
             asked = generate.asked if self.chat is not None else self.id.encode() + generate.asked
             repeatable = Idempotency.of(generate.idempotency_key, asked)
             ask = Ask(self.principal, DOOR, request_id, request, generate.input, repeatable)
+            known = {task.turn.id for task in self.tasks}
             if self.chat is None and (begun := engine.begun_before(ask)) is not None:
                 return Task(begun, generate.params, repeated=True)
             if self.chat is None:
@@ -117,10 +127,11 @@ class Session:
                 moment.turn = turn
             else:
                 turn = await engine.start(self._in_chat(ask, generate, self.chat))
-            if any(task.turn.id == turn.id for task in self.tasks) or turn.ended:
+            if turn.id in known or turn.ended:
                 return Task(turn, generate.params, repeated=True)
-            if self.current is not None and self.current.waiting:
-                self.current.stop("superseded")
+            current = self.current
+            if current is not None and current.waiting and current.id != turn.id:
+                current.stop("superseded")
             return self._add(Task(turn, generate.params))
 
     async def adopt(self, engine: Engine) -> None:
@@ -128,12 +139,15 @@ class Session:
         if self.chat is not None:
             known = {task.turn.id for task in self.tasks}
             for turn in await engine.open_turns(self.chat, self.principal):
-                if turn.id not in known:
+                if turn.id not in known and not turn.ended:
                     self._add(Task(turn, Params()))
 
     def _add(self, task: Task) -> Task:
-        self.tasks.append(task)
-        task.turn.then(self._ending(task))
+        """One that a socket found in the chat while another began it is here once."""
+        if all(known.turn.id != task.turn.id for known in self.tasks):
+            self.tasks.append(task)
+            self._unheard[task.turn.id] = None
+            task.turn.then(self._ending(task))
         return task
 
     def _in_chat(self, ask: Ask, generate: Generate, chat: ChatId) -> Ask:
@@ -162,8 +176,6 @@ class Session:
     def _ending(self, task: Task) -> Callable[[], None]:
         def ended() -> None:
             self.tasks.remove(task)
-            if not self.listeners:
-                self.unheard.append(task.turn.id)
             # Makes the ended turn history, so that its events need not be held.
             self._conversation.history()
 

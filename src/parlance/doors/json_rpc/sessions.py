@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from msgspec import Struct
 
 from parlance.core.errors import SessionNotFound, TooManyAtOnce
-from parlance.core.ids import ChatId
+from parlance.core.ids import ChatId, TurnId
 from parlance.core.principal import Principal
 from parlance.dialects.json_rpc.commands import Opening
 from parlance.doors.json_rpc.session import Listener, Session
@@ -50,6 +50,12 @@ class Sessions:
                 f"{self._limits.idle:g} s after its last connection."
             )
         return session
+
+    def heard(self, session_id: str, principal: Principal, turn_id: TurnId) -> None:
+        """The turn's ending was sent to a socket of the session, if that is still there."""
+        session = self._of.get(principal, {}).get(session_id)
+        if session is not None:
+            session.heard(turn_id)
 
     @contextmanager
     def visited(self, session: Session, listener: Listener) -> Iterator[None]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from functools import partial
 
 from msgspec import Struct
 from starlette.types import Receive, Send
@@ -103,40 +104,52 @@ class RpcSocket:
 
     def follow(self, task: Task) -> None:
         """Tell a turn that begins at another socket of the session."""
-        self._telling.begin(task.turn.id, task.turn, None, self._notices(task.turn, task.params))
+        if task.turn.id not in self._telling:
+            self._tell([_Tale(task.turn, None, self._notices(task.turn, task.params))])
 
     async def _visit(self) -> None:
         try:
             session = self._session
-            await session.adopt(self._serving.engine)
         except ParlanceError as error:
-            # Its chat may have been deleted since, or its database may be away.
             await self._turn_away(error)
             return
-        tales = [self._catch_up(task) for task in session.tasks if task.turn.id not in self._telling]
-        unheard = tuple(session.unheard)
-        session.unheard.clear()
-        tales += await self._endings(unheard)
+        # From here on it is told what others begin, also while it waits for what has begun already.
         with self._sessions.visited(session, self):
-            self._tell(tales)
+            try:
+                await self._join(session)
+            except ParlanceError as error:
+                # Its chat may have been deleted since, or its database may be away.
+                await self._turn_away(error)
+                return
             while (text := await self._next_frame()) is not None:
                 await self._take(decode_frame(text))
 
-    def _catch_up(self, task: Task) -> _Tale:
+    async def _join(self, session: Session) -> None:
+        """Tell what runs, and the endings that nobody heard; each once, whatever begins or ends meanwhile."""
+        self._catch_up(session)
+        await session.adopt(self._serving.engine)
+        self._catch_up(session)
+        for turn_id in session.unheard:
+            await self._tell_ending(session, turn_id)
+
+    def _catch_up(self, session: Session) -> None:
+        tasks = [task for task in session.tasks if not task.turn.ended and task.turn.id not in self._telling]
+        self._tell([self._from_now_on(task) for task in tasks])
+
+    def _from_now_on(self, task: Task) -> _Tale:
         """From where the turn is now; calls that wait for the client are announced again."""
         turn, notices = task.turn, self._notices(task.turn, task.params)
         calls = (notices.encode(number, called) for number, called in unanswered_calls(turn.log.numbered()))
         return _Tale(turn, newest(turn), notices, tuple(call for call in calls if call is not None))
 
-    async def _endings(self, unheard: Iterable[TurnId]) -> list[_Tale]:
-        tales = []
-        for turn_id in unheard:
-            try:
-                turn = await self._serving.engine.find(turn_id, self._who)
-            except TurnNotFound:
-                continue
-            tales.append(_Tale(turn, newest(turn), self._notices(turn, Params())))
-        return tales
+    async def _tell_ending(self, session: Session, turn_id: TurnId) -> None:
+        try:
+            turn = await self._serving.engine.find(turn_id, self._who)
+        except TurnNotFound:
+            session.heard(turn_id)
+            return
+        if turn_id in session.unheard and turn_id not in self._telling:
+            self._tell([_Tale(turn, newest(turn), self._notices(turn, Params()))])
 
     async def _next_frame(self) -> str | None:
         """The next text frame; None when the client has left, or has sent what no frame of this language can be."""
@@ -281,7 +294,8 @@ class RpcSocket:
 
     def _tell(self, tales: Iterable[_Tale]) -> None:
         for tale in tales:
-            self._telling.begin(tale.turn.id, tale.turn, tale.after, tale.notices, tale.first)
+            heard = partial(self._sessions.heard, self._session_id, self._who)
+            self._telling.begin(tale.turn.id, tale.turn, tale.after, tale.notices, tale.first, heard)
 
     async def _say(self, frame: str) -> None:
         await self._send({"type": "websocket.send", "text": frame})

@@ -21,10 +21,17 @@ class RpcClient(Connection):
     def __init__(self, house: House, session_id: str, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(house, scope_of("websocket", f"/ws/{session_id}", headers, subprotocols=[]))
         self.session_id = session_id
+        self.gone = False
         self.put("websocket.connect")
 
     async def accepted(self) -> None:
         assert (await self.take())["type"] == "websocket.accept"
+
+    async def _send(self, message: Mapping[str, Any]) -> None:
+        """What is sent to a client that is gone is an `OSError`, as of servers."""
+        if self.gone:
+            raise OSError
+        await super()._send(message)
 
     def call(self, method: str, **params: object) -> None:
         self.put("websocket.receive", text=json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}))

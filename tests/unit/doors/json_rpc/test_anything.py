@@ -31,7 +31,7 @@ class Visitor:
 
     async def act(self) -> None:
         client = await self.connected()
-        match self._chance.choice(["generate", "generate", "cancel", "answer", "leave", "resume", "wait"]):
+        match self._chance.choice(["generate", "generate", "cancel", "answer", "leave", "die", "resume", "wait"]):
             case "generate":
                 client.call("generate", message=str(len(self.tasks)))
             case "cancel":
@@ -42,6 +42,10 @@ class Visitor:
             case "resume" if self.tasks:
                 client.call("resume", task_id=self._chance.choice(self.tasks))
             case "leave":
+                await self.leave()
+            case "die":
+                client.gone = True
+                await settle(self._chance.randrange(8))
                 await self.leave()
             case _:
                 pass
