@@ -63,7 +63,7 @@ class ConfiguredModels:
             candidates = [one for one in candidates if self._may_use(principal, one)]
         if not candidates:
             raise ModelForbidden(
-                f"This key may not use the model {asked or 'of this door'!r}. "
+                f"This key may not use the model {(asked or 'of this door')[:80]!r}. "
                 f"It may use: {', '.join(principal.models or ()) or 'none'}."
             )
         return Target(Route(candidates, self._parts, restarts=route.restarts), candidates[0].model)
@@ -161,7 +161,7 @@ class ConfiguredModels:
         models = self._options.closed.get(provider.name)
         if model and models is not None and model not in models:
             raise ModelNotFound(
-                f"The provider {provider.name!r} has no model {model!r}. GET /models lists what there is for you."
+                f"The provider {provider.name!r} has no model {model[:80]!r}. GET /models lists what there is for you."
             )
         return model or await self._default_model(provider)
 

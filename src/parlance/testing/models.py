@@ -20,9 +20,9 @@ class FixedModels:
     async def resolve(self, name: str | None, principal: Principal, *, door: str) -> Target:
         model = next(iter(self._providers)) if name is None else name
         if model not in self._providers:
-            raise ModelNotFound(f"There is no model {model!r}. On offer: {', '.join(self._providers)}.")
+            raise ModelNotFound(f"There is no model {model[:80]!r}. On offer: {', '.join(self._providers)}.")
         if not principal.may_use(model):
-            raise ModelForbidden(f"This key may not use the model {model!r}.")
+            raise ModelForbidden(f"This key may not use the model {model[:80]!r}.")
         return Target(self._providers[model], model)
 
     async def offered(self, principal: Principal, *, door: str) -> Sequence[ModelInfo]:

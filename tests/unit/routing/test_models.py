@@ -141,6 +141,16 @@ async def test_a_key_may_use_nothing_else(names: tuple[str, ...], asked: str | N
         await target(asked, may(*names))
 
 
+async def test_a_name_of_any_length_is_told_by_its_beginning() -> None:
+    name = "x" * 5_000
+    with pytest.raises(ModelNotFound) as unknown:
+        await target(name, options=RoutingOptions("lab", closed={"lab": ("qwen3-32b",)}))
+    with pytest.raises(ModelForbidden) as forbidden:
+        await target(name, may("fast"))
+    for refusal in (unknown, forbidden):
+        assert f"'{'x' * 80}'" in refusal.value.message
+
+
 async def test_a_bare_name_in_a_keys_list_is_the_default_providers() -> None:
     assert await target("lab/qwen3-32b", may("qwen3-32b")) == "lab: qwen3-32b"
     assert ids(await offered(may("qwen3-32b", "large"))) == ["lab/qwen3-32b"]
