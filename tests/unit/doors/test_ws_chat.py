@@ -225,6 +225,24 @@ async def test_a_word_for_a_request_that_this_socket_never_made_meets_nobody_els
     await house.engine.close()
 
 
+@pytest.mark.requirement("ws_chat:resume:request_id_in_use")
+async def test_a_resume_that_names_a_turn_alone_is_refused_with_the_id_of_its_request() -> None:
+    go = asyncio.Event()
+    house = House(ScriptedProvider([[Began(model="m")], go, *answering("Hi")[1:]]))
+    socket = Socket(house)
+    await socket.accepted()
+    socket.say(action="chat", request_id="1", payload={"text": "Hello"})
+    turn_id = (await socket.until("processing"))["turn_id"]
+    socket.say(action="resume", turn_id=turn_id)
+    refused = await socket.until("error")
+    assert (refused["code"], refused["request_id"]) == ("request_id_in_use", None)
+    assert refused["rejected_request_id"] == "1"
+    go.set()
+    assert (await socket.until("complete"))["metadata"]["status"] == "completed"
+    await socket.leave()
+    await house.engine.close()
+
+
 async def test_a_request_id_that_no_frame_can_hold_is_refused_and_the_socket_lives_on() -> None:
     socket = Socket(House())
     await socket.accepted()

@@ -224,7 +224,12 @@ class ChatSocket:
         turn = await self._find(resume)
         await reached(turn, resume.after)
         request_id = resume.request_id or turn.facts.request_id
-        self._check_free(request_id)
+        try:
+            self._check_free(request_id)
+        except ParlanceError as error:
+            # The client may have named the turn alone: it has to hear whose frames it would have got.
+            await self._refuse(error, request_id)
+            return
         self._follow(turn, request_id, resume.after, resume.params)
 
     @property
