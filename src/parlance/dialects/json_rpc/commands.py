@@ -21,6 +21,9 @@ from parlance.dialects.json_rpc.wire import (
     ToolResultParams,
 )
 
+MAX_KEPT_TOOLS = 262_144
+"""Bytes, as they were sent, of the tools that a session keeps; all of them together."""
+
 METHODS = ("auth", "cancel", "generate", "resume", "tool_result")
 
 
@@ -83,6 +86,13 @@ def decode_opening(body: bytes) -> Opening:
         return Opening()
     given = decode_json(body, CreateBody)
     chat_id = decode_chat_id(given.chat_id, path="$.chat_id")
+    size = sum(len(bytes(tool)) for tool in given.tools or ())
+    if size > MAX_KEPT_TOOLS:
+        raise refused(
+            "$.tools",
+            f"The tools have {size} bytes together, and a session keeps {MAX_KEPT_TOOLS} at most. "
+            "Send larger ones with each generate.",
+        )
     return Opening(decode_tools(given.tools or (), path="$.tools"), bool(given.queue), chat_id)
 
 

@@ -12,6 +12,7 @@ from parlance.core.messages import Message
 from parlance.core.parts import Image, Inline, Refusal, Text, ToolCall, ToolResult, Url
 from parlance.core.tool import Answer
 from parlance.dialects.json_rpc.commands import (
+    MAX_KEPT_TOOLS,
     Auth,
     Cancel,
     Command,
@@ -205,6 +206,19 @@ def test_a_session_is_made_with_tools_or_without() -> None:
         decode_opening(b"{")
     with pytest.raises(InvalidRequest):
         decode_opening(b"null")
+
+
+@pytest.mark.requirement("json_rpc:create_session:size")
+def test_a_session_keeps_tools_of_a_bounded_size_together() -> None:
+    empty = [json.dumps({"name": name, "description": ""}) for name in ("a", "b")]
+    room = "x" * ((MAX_KEPT_TOOLS - sum(map(len, empty))) // 2)
+    tools = [{"name": name, "description": room} for name in ("a", "b")]
+    assert len(decode_opening(json.dumps({"tools": tools}).encode()).tools) == 2
+    assert generate(message="Hi", tools=[{"name": "a", "description": room * 3}]).tools is not None
+    tools[1]["description"] += "xx"
+    with pytest.raises(InvalidRequest, match="262146 bytes together, and a session keeps 262144") as refusal:
+        decode_opening(json.dumps({"tools": tools}).encode())
+    assert [field.path for field in refusal.value.fields] == ["$.tools"]
 
 
 names = st.sampled_from("role content tool_calls tool_call_id tool_result name id function arguments type text".split())

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from parlance.core.errors import SessionNotFound, TooManyAtOnce
+from parlance.core.errors import Overloaded, SessionNotFound, TooManyAtOnce
 from parlance.core.ids import KeyId
 from parlance.core.principal import LOCAL_ADMIN, Principal
 from parlance.dialects.json_rpc.commands import Opening
@@ -65,6 +65,27 @@ async def test_sessions_that_are_in_use_are_not_given_up() -> None:
     sessions.create(LOCAL_ADMIN, Opening())
     assert not there(sessions, second)
     assert there(sessions, first)
+
+
+@pytest.mark.requirement("json_rpc:session:limit:total")
+async def test_beyond_the_total_a_session_goes_of_whoever_has_the_most() -> None:
+    sessions = Sessions(SessionLimits(total=3))
+    mine = sessions.create(LOCAL_ADMIN, Opening())
+    theirs = [sessions.create(OTHER, Opening()) for _ in range(2)]
+    mine_too = sessions.create(LOCAL_ADMIN, Opening())
+    assert [there(sessions, one) for one in (mine, *theirs, mine_too)] == [True, False, True, True]
+
+
+@pytest.mark.requirement("json_rpc:session:limit:total")
+async def test_when_all_sessions_of_the_server_are_in_use_there_is_none_for_anybody() -> None:
+    sessions = Sessions(SessionLimits(total=2))
+    mine, theirs = (sessions.create(principal, Opening()) for principal in (LOCAL_ADMIN, OTHER))
+    with sessions.visited(theirs, Ear()):
+        with sessions.visited(mine, Ear()), pytest.raises(Overloaded, match="2 sessions are in use") as refusal:
+            sessions.create(OTHER, Opening())
+        assert (refusal.value.limit, refusal.value.retry_after) == ("sessions", 1)
+        sessions.create(OTHER, Opening())
+    assert [there(sessions, one) for one in (mine, theirs)] == [False, True]
 
 
 @pytest.mark.requirement("json_rpc:session:expiry")
