@@ -124,6 +124,7 @@ ERRORS: Mapping[str, str] = {
     "unknown_action": "The door has no such action or method.",
     "method_not_allowed": "The path exists, for another method.",
     "bad_http": "The bytes are no HTTP request.",
+    "url_too_long": "A request's URL is over 8 KiB.",
     "head_too_large": "A request's line and headers are over 64 KiB.",
     "head_timeout": "A request's headers did not come within `limits.patience` seconds.",
     "body_timeout": "A request's body came too slowly. The text says how fast it must.",

@@ -3,6 +3,8 @@ of them.
 """
 
 import asyncio
+import sys
+from itertools import chain
 from typing import Literal, cast
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
@@ -17,6 +19,7 @@ from parlance.core.errors import (
     LimitReached,
     Overloaded,
     ParlanceError,
+    UrlTooLong,
 )
 from parlance.core.ids import uuid7
 from parlance.doors.http import encode_problem, problem_headers
@@ -24,10 +27,18 @@ from parlance.doors.limits import Held, Limits
 from parlance.doors.visit import SERVED, WRITE
 
 MAX_HEAD = 65_536
-"""Bytes of the request's line and headers. Checked after each read, so one read more may come in."""
+"""Bytes of the request's line and headers. While they are not whole this is checked after each read, so one read more
+may come in.
+"""
+
+MAX_URL = 8_192
+"""Bytes of the URL, as it stands in the request's line."""
 
 BODY_RATE = 1_024
 """Bytes a second that a body has to come at, over all its time but the first `limits.patience` seconds."""
+
+LINGER = 1.0
+"""Seconds for which what comes behind a head that is too large is still read."""
 
 DOORSTEP_SECONDS = 1.0
 """How long a connection that is one too many may take for its first bytes. It is told why behind them: a client that
@@ -46,6 +57,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _turned_away: LimitReached | None = None
     _phase: Phase = "head"
     _came = 0
+    _begun_with = 0
+    _lingers = False
     _body_since = 0.0
     _head_bytes: Held | None = None
     _timer: asyncio.TimerHandle | None = None
@@ -67,6 +80,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._let_go()
 
     def data_received(self, data: bytes) -> None:
+        if self._lingers:
+            return
         if self._turned_away is not None:
             self._refuse(self._turned_away)
             return
@@ -75,6 +90,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         if self._phase == "head":
             self._came += len(data)
+        elif self._phase == "idle":
+            self._begun_with = len(data)
         super().data_received(data)
         if self._phase != "idle" and not self.transport.is_closing():
             self._await_more()
@@ -85,8 +102,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         scope[SERVED], scope[WRITE] = self._served, self._write_now
         if self._phase != "head":
             self._enter("head")
+            # What stands behind another request in one read is not counted as long as it is not whole.
+            self._came, self._begun_with = self._begun_with, 0
+
+    def on_url(self, url: bytes) -> None:
+        super().on_url(url)
+        if len(self.url) > MAX_URL:
+            raise UrlTooLong(f"The request's URL is over {MAX_URL} bytes. Ask with a shorter one.")
 
     def on_headers_complete(self) -> None:
+        size = len(self.url) + sum(map(len, chain.from_iterable(self.headers))) + len(": \r\n") * len(self.headers)
+        if size > MAX_HEAD:
+            raise _too_large()
         self._enter("body")
         super().on_headers_complete()
 
@@ -121,7 +148,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._let_go()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(BadHttp("This is no HTTP request that could be read."))
+        # What one of the methods above raised stands behind what the parser says of it.
+        raised = getattr(sys.exception(), "__context__", None)
+        bad = BadHttp("This is no HTTP request that could be read.")
+        self._refuse(raised if isinstance(raised, ParlanceError) else bad)
 
     def _turn_away(self, error: LimitReached) -> None:
         try:
@@ -165,7 +195,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _hold_head(self) -> None:
         if self._came > MAX_HEAD:
-            self._refuse(HeadTooLarge(f"The request's line and headers are over {MAX_HEAD} bytes. Send less."))
+            self._refuse(_too_large())
             return
         try:
             self._head_bytes = self._head_bytes or self._limits.bytes.hold(amount=0)
@@ -204,9 +234,24 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._limits.refusals.count(error.limit if isinstance(error, LimitReached) else error.code)
         # There is none before the first request.
         cycle = cast(RequestResponseCycle | None, self.cycle)
-        if cycle is None or cycle.response_complete or not cycle.response_started:
+        if cycle is None or cycle.response_complete:
+            self.transport.write(_encode_answer(error))
+            if isinstance(error, UrlTooLong | HeadTooLarge):
+                self._leave_slowly()
+                return
+        elif not cycle.response_started:
             self.transport.write(_encode_answer(error))
         # Else the answer that is under way must not have another in its middle: it is broken off.
+        self._close()
+
+    def _leave_slowly(self) -> None:
+        """What still comes is passed over for a while: a client that is cut off while it sends never sees why."""
+        self._lingers = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self._timer = self.loop.call_later(LINGER, self._close)
+
+    def _close(self) -> None:
         self.transport.close()
         self._drop_if_closing()
 
@@ -226,6 +271,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def _drop_if_closing(self) -> None:
         if self.transport.is_closing():
             self._stall.closing()
+
+
+def _too_large() -> HeadTooLarge:
+    return HeadTooLarge(f"The request's line and headers are over {MAX_HEAD} bytes. Send less.")
 
 
 def _encode_answer(error: ParlanceError) -> bytes:

@@ -11,7 +11,7 @@ import uvicorn
 from uvicorn.server import ServerState
 
 from parlance.app import http_protocol
-from parlance.app.http_protocol import MAX_HEAD, BoundedHttpProtocol
+from parlance.app.http_protocol import MAX_HEAD, MAX_URL, BoundedHttpProtocol
 from parlance.app.limited_config import LimitedConfig, limits_of
 from parlance.doors.limits import LimitOptions, Limits
 
@@ -114,11 +114,68 @@ async def served(client: Client) -> None:
     assert await reader.readexactly(1) == b"0"
 
 
-@pytest.mark.parametrize("head", [b"GET /", b"GET / HTTP/1.1\r\nhost: x\r\nlong: "], ids=["line", "header"])
-async def test_a_head_without_end_is_refused_before_it_is_kept(head: bytes) -> None:
+@pytest.mark.parametrize(
+    ("head", "code"),
+    [(b"GET /", "url_too_long"), (b"GET / HTTP/1.1\r\nhost: x\r\nlong: ", "head_too_large")],
+    ids=["line", "header"],
+)
+async def test_a_head_without_end_is_refused_before_it_is_kept(head: bytes, code: str) -> None:
     async with connected() as (reader, writer):
         writer.write(head + b"x" * (MAX_HEAD + 1))
-        assert (await problem(reader))["code"] == "head_too_large"
+        assert (await problem(reader))["code"] == code
+
+
+@pytest.mark.requirement("server:hostile:head")
+@pytest.mark.parametrize("first", [0, 5_000], ids=["at once", "in two pieces"])
+@pytest.mark.parametrize(
+    ("head", "status", "code"),
+    [
+        (b"GET / HTTP/1.1\r\nlong: " + b"x" * MAX_HEAD + b"\r\n\r\n", 431, "head_too_large"),
+        (b"GET / HTTP/1.1\r\n" + b"some: more\r\n" * 5_500 + b"\r\n", 431, "head_too_large"),
+        (b"GET /" + b"x" * MAX_HEAD + b" HTTP/1.1\r\n\r\n", 414, "url_too_long"),
+    ],
+    ids=["one header", "many headers", "URL"],
+)
+async def test_a_head_too_large_is_refused_however_it_comes(head: bytes, status: int, code: str, first: int) -> None:
+    async with House().open() as house, house.connected() as (reader, writer):
+        await served((reader, writer))
+        writer.write(head[:first])
+        while house.limits.held()["bytes"] < first:  # noqa: ASYNC110 - nobody is told
+            await asyncio.sleep(0)
+        writer.write(head[first:])
+        answer = await problem(reader)
+        assert (answer["status"], answer["code"]) == (status, code)
+        assert house.limits.refusals.counted == {code: 1}
+
+
+@pytest.mark.requirement("server:hostile:head")
+async def test_who_sends_a_head_too_large_to_its_end_is_told_why_it_was_not_taken() -> None:
+    async with House().open() as house:
+        async with house.connected() as (reader, writer):
+            writer.write(b"GET /" + b"x" * 4_000_000)
+            await writer.drain()
+            assert (await problem(reader))["code"] == "url_too_long"
+        await house.empty()
+
+
+@pytest.mark.requirement("server:hostile:head")
+async def test_who_goes_on_behind_a_head_too_large_is_closed_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_protocol, "LINGER", 0.02)
+    async with House().open() as house, house.connected() as (_, writer):
+        writer.write(b"GET /" + b"x" * 70_000)
+        await house.empty()
+
+
+@pytest.mark.requirement("server:hostile:head")
+async def test_a_head_and_a_url_may_be_just_as_large_as_they_may_be() -> None:
+    url = b"/?".ljust(MAX_URL, b"x")
+    head = b"GET %b HTTP/1.1\r\nlong: " % url
+    async with connected() as (reader, writer):
+        writer.write(head.ljust(MAX_HEAD - 4, b"x") + b"\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        assert await reader.readexactly(1) == b"1"
+        writer.write(b"GET %bx HTTP/1.1\r\n\r\n" % url)
+        assert (await problem(reader))["code"] == "url_too_long"
 
 
 async def test_many_headers_within_the_bound_are_taken_and_the_connection_serves_again() -> None:

@@ -3,7 +3,7 @@
 ParlanceError
 ├── RequestError            what the caller sent can't be served as it is
 │   ├── InvalidJson · InvalidRequest · UnsupportedMediaType · BodyTooLarge · UnknownAction · MethodNotAllowed
-│   ├── BadHttp · HeadTooLarge · HeadTimeout · BodyTimeout · UpgradeRequired
+│   ├── BadHttp · UrlTooLong · HeadTooLarge · HeadTimeout · BodyTimeout · UpgradeRequired
 │   ├── RequestIdInUse · CallNotWaiting · IdempotencyKeyInvalid · IdempotencyKeyReused
 │   ├── TurnRunning · NothingToCancel
 │   ├── ModelNotFound · TurnNotFound · SessionNotFound · PathNotFound · CursorExpired
@@ -54,6 +54,7 @@ from parlance.core.errors.requests import TurnRunning as TurnRunning
 from parlance.core.errors.requests import UnknownAction as UnknownAction
 from parlance.core.errors.requests import UnsupportedMediaType as UnsupportedMediaType
 from parlance.core.errors.requests import UpgradeRequired as UpgradeRequired
+from parlance.core.errors.requests import UrlTooLong as UrlTooLong
 from parlance.core.errors.stored import AlreadyExists as AlreadyExists
 from parlance.core.errors.stored import AssistantNotFound as AssistantNotFound
 from parlance.core.errors.stored import ChatBusy as ChatBusy

@@ -55,6 +55,12 @@ class BadHttp(RequestError):
     title = "Not valid HTTP"
 
 
+class UrlTooLong(RequestError):
+    code = "url_too_long"
+    title = "URL too long"
+    status = 414
+
+
 class HeadTooLarge(RequestError):
     code = "head_too_large"
     title = "Headers too large"
