@@ -1,5 +1,7 @@
 """Door C: the lines of an answer, its endings, tools, cancel, and the list of models."""
 
+import json
+
 import httpx
 import pytest
 
@@ -7,6 +9,7 @@ from parlance.testing.reply import Reply
 from parlance.testing.script import Script, saying
 from tests.acceptance.chat_lines import ask, begun, open_client, problem_of, resume
 from tests.acceptance.planned_upstream import PlannedUpstream
+from tests.acceptance.raw_client import raw
 from tests.acceptance.scripts import PAUSED, SILENT, WEATHER, calling
 from tests.acceptance.server_process import ServerProcess
 
@@ -26,6 +29,22 @@ async def test_an_answer_is_meta_then_deltas_then_done(
     assert answer.response.headers["cache-control"] == "no-cache, no-transform"
     numbers = [int(cursor.rpartition("-")[2]) for cursor in answer.cursors]
     assert numbers == sorted(set(numbers))
+
+
+@pytest.mark.requirement("server:http_1_0")
+@pytest.mark.parametrize("message", ["/words 3", "/words 3 /cut 2"])
+async def test_a_client_of_http_1_0_reads_the_same_lines(
+    demo: ServerProcess, client: httpx.AsyncClient, message: str
+) -> None:
+    body = json.dumps({"message": message})
+    async with raw(demo.port) as old:
+        old.say("POST /chat HTTP/1.0\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n")
+        old.say(f"Content-Length: {len(body)}\r\n\r\n{body}")
+        head = (await old.head()).lower()
+        lines = [json.loads(line) for line in (await old.rest()).splitlines()]
+    assert "connection: close" in head
+    assert "transfer-encoding" not in head
+    assert lines == (await resume(client, lines[0]["meta"]["turn_id"])).lines
 
 
 @pytest.mark.requirement("ndjson_chat:alone")

@@ -7,10 +7,12 @@ import sys
 from itertools import chain
 from typing import Literal, cast
 
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from parlance.app.limited_config import limits_of
 from parlance.app.stall import Stall
+from parlance.app.unchunked import without_chunks
 from parlance.core.errors import (
     BadHttp,
     BodyTimeout,
@@ -116,6 +118,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             raise _too_large()
         self._enter("body")
         super().on_headers_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        chunks = cycle.scope["http_version"] == "1.1"
+        super()._start_asgi_task(cycle, app if chunks else without_chunks(app, cycle))
 
     def on_body(self, body: bytes) -> None:
         self._came += len(body)

@@ -14,17 +14,20 @@ from parlance.app import http_protocol
 from parlance.app.http_protocol import MAX_HEAD, MAX_URL, BoundedHttpProtocol
 from parlance.app.limited_config import LimitedConfig, limits_of
 from parlance.doors.limits import LimitOptions, Limits
+from parlance.doors.visit import writer_of
 
 PATIENCE = 10.0
 HASTY = LimitOptions(patience=0.2)
 SOME = b"POST /taken HTTP/1.1\r\ncontent-length: 100000\r\n\r\n"
+PIECE = b"x" * 50_000
 
 Client = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 class House:
     """A server that answers with the number of headers. At `/taken` it takes the body first, at `/held` it takes none
-    before `go`, at `/flood` it says more than any buffer holds, at `/endless` too little.
+    before `go`, at `/flood` it says more than any buffer holds, at `/endless` too little, at `/pieces` so many of them
+    as the query says and, with a dot behind it, the end.
     """
 
     def __init__(self, options: LimitOptions | None = None, *, keep_alive: int = 5) -> None:
@@ -72,6 +75,9 @@ class House:
             assert (await problem(reader))["code"] == "head_timeout"
 
     async def answer(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["path"] == "/pieces":
+            await tell_pieces(scope, send)
+            return
         if scope["path"] == "/held":
             await self.go.wait()
         while scope["path"] in ("/taken", "/held") and (message := await receive()).get("more_body"):
@@ -87,6 +93,18 @@ class House:
             return
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(body))]})
         await send({"type": "http.response.body", "body": body})
+
+
+async def tell_pieces(scope: dict[str, Any], send: Any) -> None:
+    """At once where that can be done, as a door does."""
+    count, dot, _ = scope["query_string"].partition(b".")
+    write = writer_of(scope)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(int(count)):
+        if not write(PIECE):
+            await send({"type": "http.response.body", "body": PIECE, "more_body": True})
+    if dot:
+        await send({"type": "http.response.body", "body": b""})
 
 
 @asynccontextmanager
@@ -321,6 +339,39 @@ async def test_a_connection_that_is_closed_behind_what_nobody_takes_is_dropped()
         writer.transport.pause_reading()  # type: ignore[attr-defined] # it is a socket's
         writer.write(b"GET /flood HTTP/1.1\r\nconnection: close\r\n\r\n")
         await house.empty()
+
+
+@pytest.mark.requirement("server:http_1_0")
+@pytest.mark.parametrize("end", ["", "."], ids=["broken off", "whole"])
+@pytest.mark.parametrize("count", [1, 2, 400])
+async def test_a_client_of_http_1_0_is_sent_no_chunks(count: int, end: str) -> None:
+    async with connected() as (reader, writer):
+        writer.write(b"GET /pieces?%d%b HTTP/1.0\r\nconnection: keep-alive\r\n\r\n" % (count, end.encode()))
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+        assert body == PIECE * count
+        assert b"\r\nconnection: close" in head
+        assert b"transfer-encoding" not in head
+
+
+@pytest.mark.requirement("server:http_1_0")
+async def test_what_has_a_length_or_no_body_stays_as_it_is_at_http_1_0() -> None:
+    async with House().open() as house:
+        for request, body in ((b"GET /", b"0"), (b"HEAD /", b""), (b"HEAD /pieces?2.", b"")):
+            async with house.connected() as (reader, writer):
+                writer.write(request + b" HTTP/1.0\r\n\r\n")
+                head, _, rest = (await reader.read()).partition(b"\r\n\r\n")
+                assert rest == body
+                assert (b"\r\ncontent-length: 1" in head) is (b"pieces" not in request)
+                assert b"transfer-encoding" not in head
+
+
+async def test_an_answer_without_a_length_comes_in_chunks_and_the_connection_serves_again() -> None:
+    async with connected() as (reader, writer):
+        for _ in range(2):
+            writer.write(b"GET /pieces?2. HTTP/1.1\r\n\r\n")
+            assert b"transfer-encoding: chunked" in await reader.readuntil(b"\r\n\r\n")
+            chunk = b"%x\r\n%b\r\n" % (len(PIECE), PIECE)
+            assert await reader.readexactly(2 * len(chunk) + 5) == 2 * chunk + b"0\r\n\r\n"
 
 
 def test_another_servers_configuration_has_no_limits() -> None:
