@@ -13,7 +13,7 @@ from parlance.testing.script import Script
 from tests.acceptance.chat_lines import DEADLINE, ask, open_client, problem_of
 from tests.acceptance.chat_socket import open_chat, statuses
 from tests.acceptance.planned_upstream import PlannedUpstream
-from tests.acceptance.raw_client import figures, held, raw, refused, until_held
+from tests.acceptance.raw_client import HANDSHAKE, figures, held, raw, refused, until_held
 from tests.acceptance.relay import relayed
 from tests.acceptance.rpc_session import create_session
 from tests.acceptance.server_process import ServerProcess, started
@@ -133,17 +133,42 @@ async def test_a_client_that_vanishes_without_a_word_is_noticed(
 
 @pytest.mark.requirement("server:hostile:handshake")
 @pytest.mark.parametrize(
-    ("headers", "status"),
-    [({f"x-{number}": "x" for number in range(200)}, 431), ({"x-long": "x" * 9_000}, 431)],
-    ids=["many", "long"],
+    ("said", "instead", "status", "code", "told"),
+    [
+        ("\r\n\r\n", "\r\n" + "x-more: x\r\n" * 200 + "\r\n", 431, "head_too_large", "128 headers"),
+        ("\r\n\r\n", "\r\nx-long: " + "x" * 9_000 + "\r\n\r\n", 431, "head_too_large", "8192 bytes each"),
+        ("/ws/chat", "/ws/" + "x" * 9_000, 414, "url_too_long", "8192"),
+        ("/ws/chat", "/ws/" + "x" * 8_180, 414, "url_too_long", "8192"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "abc", 400, "bad_handshake", "Sec-WebSocket-Key"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "ä", 400, "bad_handshake", "handshake"),
+        ("Sec-WebSocket-Key:", "x-key:", 400, "bad_handshake", "Sec-WebSocket-Key"),
+        ("Version: 13", "Version: 8", 400, "bad_handshake", "not 13"),
+        ("Sec-WebSocket-Version:", "x-version:", 400, "bad_handshake", "not 13"),
+        ("\r\n\r\n", "\r\nOrigin: http://a\r\nOrigin: http://b\r\n\r\n", 400, "bad_handshake", "Origin"),
+        ("\r\n\r\n", "\r\nSec-WebSocket-Protocol: ,@\r\n\r\n", 400, "bad_handshake", "Sec-WebSocket-Protocol"),
+        ("Upgrade: web", "Upgrade: some\r\nUpgrade: web", 400, "bad_handshake", "Upgrade"),
+        ("\r\n\r\n", "\r\nContent-Length: 5\r\n\r\nhello", 400, "bad_handshake", "without a body"),
+        ("\r\n\r\n", "\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "bad_handshake", "without a body"),
+        ("GET", "POST", 405, "method_not_allowed", "GET"),
+    ],
 )
 async def test_a_handshake_that_can_not_be_taken_is_told_so_and_closed(
-    server: ServerProcess, client: httpx.AsyncClient, headers: dict[str, str], status: int
+    server: ServerProcess, client: httpx.AsyncClient, said: str, instead: str, status: int, code: str, told: str
 ) -> None:
+    before, counted = len(server.log_lines), await refused(client, code)
     async with raw(server.port) as strange:
-        assert f" {status} " in await strange.shake_hands("/ws/chat", headers)
-        await strange.rest()
+        strange.say(HANDSHAKE.format(path="/ws/chat", headers="").replace(said, instead))
+        problem = await strange.problem()
+        assert await strange.rest() == b""
+    headers = problem["headers"]
+    assert (problem["status"], problem["code"]) == (status, code)
+    assert told in problem["detail"]
+    assert (headers["connection"], headers["x-request-id"]) == ("close", problem["request_id"])
+    assert headers.get("sec-websocket-version") == ("13" if told == "not 13" else None)
+    assert headers.get("allow") == ("GET" if status == 405 else None)
     assert await held(client, "connections") == 1
+    assert await refused(client, code) == counted + 1
+    assert not [line for line in server.log_lines[before:] if '"uvicorn.error"' in line]
 
 
 @pytest.mark.requirement("server:upgrade")

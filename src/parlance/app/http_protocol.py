@@ -8,8 +8,9 @@ from itertools import chain
 from typing import Literal, cast
 
 from uvicorn._types import ASGI3Application
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from parlance.app.early_answer import encode_answer
 from parlance.app.limited_config import limits_of
 from parlance.app.stall import Stall
 from parlance.app.unchunked import without_chunks
@@ -23,8 +24,6 @@ from parlance.core.errors import (
     ParlanceError,
     UrlTooLong,
 )
-from parlance.core.ids import uuid7
-from parlance.doors.http import encode_problem, problem_headers
 from parlance.doors.limits import Held, Limits
 from parlance.doors.visit import SERVED, WRITE
 
@@ -241,12 +240,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         # There is none before the first request.
         cycle = cast(RequestResponseCycle | None, self.cycle)
         if cycle is None or cycle.response_complete:
-            self.transport.write(_encode_answer(error))
+            self.transport.write(encode_answer(error))
             if isinstance(error, UrlTooLong | HeadTooLarge):
                 self._leave_slowly()
                 return
         elif not cycle.response_started:
-            self.transport.write(_encode_answer(error))
+            self.transport.write(encode_answer(error))
         # Else the answer that is under way must not have another in its middle: it is broken off.
         self._close()
 
@@ -281,11 +280,3 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
 def _too_large() -> HeadTooLarge:
     return HeadTooLarge(f"The request's line and headers are over {MAX_HEAD} bytes. Send less.")
-
-
-def _encode_answer(error: ParlanceError) -> bytes:
-    request_id = str(uuid7())
-    body = encode_problem(error, request_id)
-    headers = [*problem_headers(error, body), (b"x-request-id", request_id.encode()), (b"connection", b"close")]
-    lines = b"".join(b"%s: %s\r\n" % header for header in dict(headers).items())
-    return STATUS_LINE[error.status] + lines + b"\r\n" + body

@@ -35,6 +35,7 @@ _NO_NEWS = (
     "Unsupported upgrade request",
     "No supported WebSocket library detected",
     "connection rejected",
+    "HTTP response sent",
     "Invalid UTF-8 sequence received from client",
 )
 """What the server says of an answer that is broken off, as one is on purpose that is not whole; and of what can't be

@@ -5,16 +5,18 @@ from struct import Struct
 from typing import cast
 
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.exceptions import InvalidHandshake
 from websockets.frames import Frame
 from websockets.http11 import Request
 
+from parlance.app.early_answer import denial_of, encode_answer
 from parlance.app.limited_config import limits_of
 from parlance.app.stall import Stall
 from parlance.core.errors import LimitReached
 from parlance.doors.limits import Held, Limits
 from parlance.doors.visit import INTAKE, SAY, SayAtOnce
 
-TRY_AGAIN_LATER = 1013
+PROTOCOL_ERROR, TRY_AGAIN_LATER = 1002, 1013
 
 LINGER = 1.0
 """Seconds for which what comes behind a refusal is still read."""
@@ -69,6 +71,11 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
             scope.pop(SAY, None)
 
     def handle_connect(self, event: Request) -> None:
+        try:
+            self.conn.process_request(event)
+        except (InvalidHandshake, UnicodeError) as cause:
+            self._deny(cause)
+            return
         super().handle_connect(event)
         if not self.transport.is_closing():
             scope = cast(dict[str, object], self.scope)
@@ -76,10 +83,9 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        if not self.handshake_initiated:
+        if not self.handshake_initiated and not self.transport.is_closing():
             # The library has refused the head, and the server does not look for that: nobody would be told.
-            self.transport.write(b"".join(self.conn.data_to_send()))
-            self.transport.close()
+            self._deny(self.conn.handshake_exc)
         if self.transport.is_closing() or self.close_sent:
             self._intake.release()
             return
@@ -88,6 +94,17 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
             self._intake.resize(len(self.conn.reader.buffer) + begun + self._pieces)
         except LimitReached as error:
             self._refuse(error)
+
+    def _deny(self, cause: Exception | None) -> None:
+        """The library would do so in plain text, or without a word."""
+        error, hints = denial_of(cause)
+        self._limits.refusals.count(error.code)
+        self.conn.fail(PROTOCOL_ERROR)
+        # It leads back to where it was raised, and that to it.
+        self.conn.handshake_exc = None
+        self.handshake_complete = self.close_sent = True
+        self.transport.write(encode_answer(error, hints))
+        self._close()
 
     def handle_parser_exception(self) -> None:
         """A message that is too large, or no message at all; called again for whatever comes behind it."""

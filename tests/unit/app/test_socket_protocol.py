@@ -91,6 +91,29 @@ async def test_a_socket_that_is_gone_leaves_nothing_to_the_collector(leaves: str
         gc.enable()
 
 
+@pytest.mark.parametrize(
+    "more",
+    [b"Sec-WebSocket-Protocol: ,@\r\n\r\n", b"x: x\r\n" * 200 + b"\r\n", b"Content-Length: 1\r\n\r\nx"],
+    ids=["header", "many headers", "body"],
+)
+async def test_a_handshake_that_was_refused_leaves_nothing_to_the_collector(more: bytes) -> None:
+    limits = Limits(LimitOptions(patience=PATIENCE))
+    gc.collect()
+    gc.disable()
+    try:
+        async with served(limits) as port, asyncio.timeout(PATIENCE):
+            Roomy.made.clear()
+            reader, writer = await asyncio.open_connection("127.0.0.1", port)
+            writer.write(HANDSHAKE.removesuffix(b"\r\n") + more)
+            assert (await reader.read()).startswith(b"HTTP/1.1 4")
+            writer.transport.abort()
+            while any(one() is not None for one in Roomy.made):  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0)
+            assert len(Roomy.made) == 2
+    finally:
+        gc.enable()
+
+
 @pytest.mark.parametrize("size", [0, 1, SHORT - 1, SHORT, MEDIUM - 1, MEDIUM, 1 << 20])
 def test_a_message_is_framed_as_the_library_frames_it(size: int) -> None:
     text = ("ä" + "x" * size)[:size].encode()

@@ -3,7 +3,7 @@
 ParlanceError
 ├── RequestError            what the caller sent can't be served as it is
 │   ├── InvalidJson · InvalidRequest · UnsupportedMediaType · BodyTooLarge · UnknownAction · MethodNotAllowed
-│   ├── BadHttp · UrlTooLong · HeadTooLarge · HeadTimeout · BodyTimeout · UpgradeRequired
+│   ├── BadHttp · BadHandshake · UrlTooLong · HeadTooLarge · HeadTimeout · BodyTimeout · UpgradeRequired
 │   ├── RequestIdInUse · CallNotWaiting · IdempotencyKeyInvalid · IdempotencyKeyReused
 │   ├── TurnRunning · NothingToCancel
 │   ├── ModelNotFound · TurnNotFound · SessionNotFound · PathNotFound · CursorExpired
@@ -31,6 +31,7 @@ from parlance.core.errors.access import OriginRefused as OriginRefused
 from parlance.core.errors.base import InternalError as InternalError
 from parlance.core.errors.base import ParlanceError as ParlanceError
 from parlance.core.errors.base import fault_of as fault_of
+from parlance.core.errors.requests import BadHandshake as BadHandshake
 from parlance.core.errors.requests import BadHttp as BadHttp
 from parlance.core.errors.requests import BodyTimeout as BodyTimeout
 from parlance.core.errors.requests import BodyTooLarge as BodyTooLarge

@@ -55,6 +55,11 @@ class BadHttp(RequestError):
     title = "Not valid HTTP"
 
 
+class BadHandshake(RequestError):
+    code = "bad_handshake"
+    title = "Not a valid handshake"
+
+
 class UrlTooLong(RequestError):
     code = "url_too_long"
     title = "URL too long"
