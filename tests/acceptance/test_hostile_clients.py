@@ -71,6 +71,19 @@ async def test_a_body_that_drips_is_not_waited_for(server: ServerProcess, client
     assert await held(client, "bytes") == 0
 
 
+@pytest.mark.requirement("server:hostile:around_bodies")
+@pytest.mark.parametrize("around", ["0\r\nX-Trailer: ", "2;name="], ids=["a trailer", "what extends a chunk"])
+async def test_what_comes_around_a_body_is_bounded(
+    server: ServerProcess, client: httpx.AsyncClient, around: str
+) -> None:
+    head = "POST /chat HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    async with raw(server.port) as endless:
+        endless.say(f"{head}Transfer-Encoding: chunked\r\n\r\n2\r\n{{}}\r\n{around}")
+        endless.say("x" * 70_000)
+        problem = await endless.problem()
+        assert (problem["status"], problem["code"]) == (431, "head_too_large")
+
+
 @pytest.mark.requirement("server:hostile:silent")
 @pytest.mark.parametrize("said", ["", "GET / HTTP/1.1\r\nHost: "], ids=["nothing", "half a head"])
 async def test_connections_that_say_nothing_are_told_so_and_closed(

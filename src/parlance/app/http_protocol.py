@@ -38,6 +38,11 @@ MAX_URL = 8_192
 BODY_RATE = 1_024
 """Bytes a second that a body has to come at, over all its time but the first `limits.patience` seconds."""
 
+AROUND = 8
+"""Bytes for each byte of a body, beyond the size of a head, that may come around it: the sizes of its chunks, what
+extends them, and trailers. Five are what the smallest chunks take.
+"""
+
 LINGER = 1.0
 """Seconds for which what comes behind a head that is too large is still read."""
 
@@ -59,6 +64,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _phase: Phase = "head"
     _came = 0
     _begun_with = 0
+    _around = 0
     _lingers = False
     _body_since = 0.0
     _head_bytes: Held | None = None
@@ -93,7 +99,10 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._came += len(data)
         elif self._phase == "idle":
             self._begun_with = len(data)
+        body = self._came if self._phase == "body" else None
         super().data_received(data)
+        if body is not None and self._phase == "body":
+            self._hold_around(len(data) - (self._came - body))
         if self._phase != "idle" and not self.transport.is_closing():
             self._await_more()
 
@@ -116,6 +125,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if size > MAX_HEAD:
             raise _too_large()
         self._enter("body")
+        self._around = 0
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
@@ -197,6 +207,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         if self._timer is None and not self.transport.is_closing():
             self._body_since = self.loop.time()
             self._timer = self.loop.call_later(self._limits.options.patience, self._be_late)
+
+    def _hold_around(self, more: int) -> None:
+        self._around += more
+        if self._around > MAX_HEAD + AROUND * self._came:
+            self._refuse(HeadTooLarge(f"More than {MAX_HEAD} bytes came around the body, and not in it. Send less."))
 
     def _hold_head(self) -> None:
         if self._came > MAX_HEAD:
