@@ -3,25 +3,25 @@
 from collections.abc import Sequence
 from typing import Final, Literal
 
-from sqlalchemy import bindparam, case, or_, select
+from sqlalchemy import bindparam, case, select
 
+from parlance.core.errors import ChatNotFound
 from parlance.core.ids import ChatId, Epoch, TurnId
 from parlance.core.messages import Message
 from parlance.core.stores import Page, Reach
 from parlance.core.stores.messages import StoredMessage
 from parlance.core.stores.request_keys import RequestKey
-from parlance.core.stores.turns import Accepted, Ending, KeptEvents, NewTurn, Piece, State, TurnRecord
+from parlance.core.stores.turns import Accepted, Ending, KeptEvents, NewTurn, Piece, TurnRecord
 from parlance.core.transcript import answer_open_calls
-from parlance.store import message_rows, turn_rows
+from parlance.store import turn_rows
 from parlance.store.acceptance import check_repeated, check_turn, turn_not_found
 from parlance.store.chats import require_chat
 from parlance.store.checks import is_uuid, storable
 from parlance.store.database import Database
 from parlance.store.group import Change
 from parlance.store.known import find_keys, name_of
-from parlance.store.message_rows import decode_message
 from parlance.store.rows import within
-from parlance.store.tables.messages import messages
+from parlance.store.slices import Slices
 from parlance.store.tables.pieces import pieces
 from parlance.store.tables.turns import turns
 from parlance.store.turn_rows import decode_events, decode_turn
@@ -123,18 +123,24 @@ class SqlTurns:
             return found.first() is None
 
     async def history(self, turn: TurnRecord) -> tuple[Message, ...]:
-        place = {"chat": turn.chat, "position": turn.position}
-        async with self._database.reading() as connection:
-            # Nearly all turns have ended well: to fetch the others is much quicker than to join a turn to each message.
-            unlike = {row[0]: row[1] for row in await connection.execute(_NOT_WELL, place)}
-            rows = (await connection.execute(_SAID, place)).all()
-        said = [decode_message(turn.chat, row, unlike) for row in rows]
-        return answer_open_calls([one.message for one in said if _counts(one, unlike.get(one.turn_id))])
+        said = Slices(turn.chat, before=turn.position)
+        try:
+            while said.more:
+                async with self._database.reading() as connection:
+                    if said.begun:
+                        await require_chat(connection, turn.chat, None)
+                    await said.fetch(connection)
+                said.decode()
+        except ChatNotFound:
+            return ()
+        return answer_open_calls([one.message for one in said.in_order() if _counts(one)])
 
 
-def _counts(stored: StoredMessage, state: State | None) -> bool:
-    """Whether a message of a turn in that state is history; None: one that ended well."""
-    return state is None or (state == "failed" and stored.message.role == "user")
+def _counts(stored: StoredMessage) -> bool:
+    """Whether a message is history: of a turn that has not ended it is not."""
+    if stored.status == "failed":
+        return stored.message.role == "user"
+    return stored.status is not None or stored.turn_id is None
 
 
 _TURNS: Final = select(*turn_rows.COLUMNS)
@@ -156,14 +162,4 @@ _PIECES: Final = (
 )
 _OPEN_BEFORE: Final = select(turns.c.seq).where(
     turns.c.chat_id == bindparam("chat"), turns.c.position < bindparam("position"), turns.c.ended_at.is_(None)
-)
-_NOT_WELL: Final = select(turns.c.id, turns.c.state).where(
-    turns.c.chat_id == bindparam("chat"),
-    turns.c.position < bindparam("position"),
-    or_(turns.c.ended_at.is_(None), turns.c.state == "failed"),
-)
-_SAID: Final = (
-    select(*message_rows.COLUMNS)
-    .where(messages.c.chat_id == bindparam("chat"), messages.c.position < bindparam("position"))
-    .order_by(messages.c.position, messages.c.seq)
 )

@@ -1,11 +1,16 @@
 """`/chats`, and `/subtenants/{subtenant_id}/chats`: conversations that last."""
 
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
 from msgspec import UNSET, UnsetType, structs
 
 from parlance.core.errors import AssistantNotFound, ChatNotFound, SubtenantNotFound
 from parlance.core.ids import AssistantId, new_chat_id
 from parlance.core.stores import Page
 from parlance.core.stores.chats import Chat, ChatChange, Names, NewChat
+from parlance.core.stores.messages import StoredMessage
 from parlance.dialects.rest.resources import encode_chat, encode_message
 from parlance.dialects.rest.wire import ChatResource, ChatWithMessages, DeletedChat
 from parlance.dialects.rest.wire_requests import ChangedChat, NewChatBody, PageQuery
@@ -14,6 +19,9 @@ from parlance.doors.rest.stores import Stores
 from parlance.engine.engine import Engine
 
 TAG = "Chats"
+
+SLICE = 200
+"""Messages that are encoded before others have their turn."""
 
 
 class Chats:
@@ -70,8 +78,7 @@ class Chats:
     async def find(self, asked: Asked) -> Answer:
         reach = asked.principal.reach
         chat = encode_chat(await self._stores.chats.find(asked.chat, reach))
-        messages = [encode_message(message) for message in await self._stores.messages.all(asked.chat, reach)]
-        return answer(ChatWithMessages(**structs.asdict(chat), messages=messages))
+        return Answer(await _encode(chat, await self._stores.messages.all(asked.chat, reach)))
 
     async def change(self, asked: Asked) -> Answer:
         body = asked.body(ChangedChat)
@@ -89,6 +96,18 @@ class Chats:
         chat = await self._stores.chats.find(asked.chat, reach)
         await self._engine.clear(chat.subtenant_id, chat.id)
         return answer(_deleted(await self._stores.chats.delete(chat.id, reach, asked.once(_deleted))))
+
+
+async def _encode(chat: ChatResource, said: Sequence[StoredMessage]) -> bytes:
+    """As a `ChatWithMessages`. Of a long chat others need not wait for all of it."""
+    bare = msgspec.json.encode(ChatWithMessages(**structs.asdict(chat), messages=[]))
+    told = [bare.removesuffix(b"]}")]
+    for first in range(0, len(said), SLICE):
+        if first:
+            told.append(b",")
+            await asyncio.sleep(0)
+        told.append(msgspec.json.encode([encode_message(message) for message in said[first : first + SLICE]])[1:-1])
+    return b"".join((*told, b"]}"))
 
 
 def _deleted(gone: Chat) -> DeletedChat:

@@ -34,6 +34,21 @@ async def test_a_message_is_answered_and_both_are_kept() -> None:
         assert (listed[1]["model"], listed[1]["provider"]) == ("scripted-model", "scripted")
 
 
+@pytest.mark.requirement("rest:chats")
+@pytest.mark.parametrize("size", [1, 3, 4, 100])
+async def test_a_chat_is_told_alike_in_slices_of_any_length(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    monkeypatch.setattr("parlance.doors.rest.chats.SLICE", size)
+    async with open_chat() as (_, client, chat):
+        bare = await client.put(chat, json={"title": "]}"})
+        empty = (await client.get(chat)).content
+        assert empty == bare.content[:-1] + b',"messages":[]}'
+        for text in ("Hi", "]}"):
+            done(await client.post(f"{chat}/messages", json={"content": text}))
+        listed = await client.get(f"{chat}/messages")
+        assert len(done(listed)) == 4
+        assert (await client.get(chat)).content == empty.removesuffix(b"[]}") + listed.content + b"}"
+
+
 @pytest.mark.requirement("rest:send:async")
 @pytest.mark.parametrize("prefer", ["respond-async", "wait=5, Respond-Async; x=1"])
 async def test_who_prefers_so_is_answered_at_once(prefer: str) -> None:
