@@ -19,6 +19,8 @@ def check_waiting(answers: Sequence[Answer], waiting: AbstractSet[CallId]) -> No
     """`CallNotWaiting` names the first that nobody waits for, or that is given twice."""
     left = set(waiting)
     for answer in answers:
+        if answer.call_id in waiting and answer.call_id not in left:
+            raise CallNotWaiting(f"The call {answer.call_id!r} is named twice. Nothing was taken: give it one result.")
         if answer.call_id not in left:
             raise CallNotWaiting(
                 f"The call {answer.call_id!r} is not waiting: it was answered already, its time is over, "

@@ -99,11 +99,6 @@ def decode_results(body: ResultsBody) -> tuple[Answer, ...]:
     """`InvalidRequest` for none at all, and for one that has a result and an error."""
     if not body.results:
         raise refused("$.results", "There is no result in it.")
-    seen: set[str] = set()
-    for number, given in enumerate(body.results):
-        if given.tool_call_id in seen:
-            raise refused(f"$.results[{number}].tool_call_id", "The call is named twice. Give each one result.")
-        seen.add(given.tool_call_id)
     return tuple(_answer(given, f"$.results[{number}]") for number, given in enumerate(body.results))
 
 
