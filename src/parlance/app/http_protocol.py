@@ -64,7 +64,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _phase: Phase = "head"
     _came = 0
     _begun_with = 0
-    _around = 0
+    _behind_head = 0
     _lingers = False
     _body_since = 0.0
     _head_bytes: Held | None = None
@@ -99,10 +99,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._came += len(data)
         elif self._phase == "idle":
             self._begun_with = len(data)
-        body = self._came if self._phase == "body" else None
+        elif self._phase == "body":
+            self._behind_head += len(data)
         super().data_received(data)
-        if body is not None and self._phase == "body":
-            self._hold_around(len(data) - (self._came - body))
+        if self._phase == "body":
+            self._hold_around()
         if self._phase != "idle" and not self.transport.is_closing():
             self._await_more()
 
@@ -124,8 +125,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         size = len(self.url) + sum(map(len, chain.from_iterable(self.headers))) + len(": \r\n") * len(self.headers)
         if size > MAX_HEAD:
             raise _too_large()
+        self._behind_head = max(0, self._came - size)
         self._enter("body")
-        self._around = 0
         super().on_headers_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
@@ -208,9 +209,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._body_since = self.loop.time()
             self._timer = self.loop.call_later(self._limits.options.patience, self._be_late)
 
-    def _hold_around(self, more: int) -> None:
-        self._around += more
-        if self._around > MAX_HEAD + AROUND * self._came:
+    def _hold_around(self) -> None:
+        if self._behind_head - self._came > MAX_HEAD + AROUND * self._came:
             self._refuse(HeadTooLarge(f"More than {MAX_HEAD} bytes came around the body, and not in it. Send less."))
 
     def _hold_head(self) -> None:
@@ -254,19 +254,21 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._limits.refusals.count(error.limit if isinstance(error, LimitReached) else error.code)
         # There is none before the first request.
         cycle = cast(RequestResponseCycle | None, self.cycle)
-        if cycle is None or cycle.response_complete:
+        if cycle is None or cycle.response_complete or not cycle.response_started:
             self.transport.write(encode_answer(error))
             if isinstance(error, UrlTooLong | HeadTooLarge):
-                self._leave_slowly()
+                self._leave_slowly(cycle)
                 return
-        elif not cycle.response_started:
-            self.transport.write(encode_answer(error))
         # Else the answer that is under way must not have another in its middle: it is broken off.
         self._close()
 
-    def _leave_slowly(self) -> None:
+    def _leave_slowly(self, cycle: RequestResponseCycle | None) -> None:
         """What still comes is passed over for a while: a client that is cut off while it sends never sees why."""
         self._lingers = True
+        if cycle is not None:
+            # Whoever was to answer has nobody to answer any more.
+            cycle.disconnected = True
+            cycle.message_event.set()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         self._timer = self.loop.call_later(LINGER, self._close)
