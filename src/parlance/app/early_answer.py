@@ -14,6 +14,9 @@ from parlance.core.errors import BadHandshake, HeadTooLarge, MethodNotAllowed, P
 from parlance.core.ids import uuid7
 from parlance.doors.http import Headers, encode_problem, problem_headers
 
+LINGER = 1.0
+"""Seconds for which what comes behind a refusal is still read."""
+
 VERSION = "Sec-WebSocket-Version"
 
 

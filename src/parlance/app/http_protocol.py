@@ -10,7 +10,7 @@ from typing import Literal, cast
 from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from parlance.app.early_answer import encode_answer
+from parlance.app.early_answer import LINGER, encode_answer
 from parlance.app.limited_config import limits_of
 from parlance.app.stall import Stall
 from parlance.app.unchunked import without_chunks
@@ -42,9 +42,6 @@ AROUND = 8
 """Bytes for each byte of a body, beyond the size of a head, that may come around it: the sizes of its chunks, what
 extends them, and trailers. Five are what the smallest chunks take.
 """
-
-LINGER = 1.0
-"""Seconds for which what comes behind a head that is too large is still read."""
 
 DOORSTEP_SECONDS = 1.0
 """How long a connection that is one too many may take for its first bytes. It is told why behind them: a client that

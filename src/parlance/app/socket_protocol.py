@@ -9,7 +9,7 @@ from websockets.exceptions import InvalidHandshake
 from websockets.frames import Frame
 from websockets.http11 import Request
 
-from parlance.app.early_answer import denial_of, encode_answer
+from parlance.app.early_answer import LINGER, denial_of, encode_answer
 from parlance.app.limited_config import limits_of
 from parlance.app.stall import Stall
 from parlance.core.errors import LimitReached
@@ -17,9 +17,6 @@ from parlance.doors.limits import Held, Limits
 from parlance.doors.visit import INTAKE, SAY, SayAtOnce
 
 PROTOCOL_ERROR, TRY_AGAIN_LATER = 1002, 1013
-
-LINGER = 1.0
-"""Seconds for which what comes behind a refusal is still read."""
 
 FRAGMENT = 64
 """Bytes that a piece of a message takes beside what is in it: there may be any number of them, even empty ones."""

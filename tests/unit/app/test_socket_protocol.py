@@ -69,8 +69,9 @@ async def test_a_socket_that_was_closed_does_not_wait_for_who_takes_nothing() ->
         writer.transport.abort()
 
 
-@pytest.mark.parametrize("leaves", ["at once", "with a word"])
-async def test_a_socket_that_is_gone_leaves_nothing_to_the_collector(leaves: str) -> None:
+@asynccontextmanager
+async def without_collector() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection, of which nothing may be left behind the block."""
     limits = Limits(LimitOptions(patience=PATIENCE))
     gc.collect()
     gc.disable()
@@ -78,17 +79,23 @@ async def test_a_socket_that_is_gone_leaves_nothing_to_the_collector(leaves: str
         async with served(limits) as port, asyncio.timeout(PATIENCE):
             Roomy.made.clear()
             reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=2 * len(MUCH))
-            writer.write(HANDSHAKE)
-            assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
-            if leaves == "with a word":
-                writer.write(GOODBYE)
-                await reader.read()
+            yield reader, writer
             writer.transport.abort()
             while any(one() is not None for one in Roomy.made):  # noqa: ASYNC110 - nobody is told
                 await asyncio.sleep(0)
             assert len(Roomy.made) == 2
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("leaves", ["at once", "with a word"])
+async def test_a_socket_that_is_gone_leaves_nothing_to_the_collector(leaves: str) -> None:
+    async with without_collector() as (reader, writer):
+        writer.write(HANDSHAKE)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        if leaves == "with a word":
+            writer.write(GOODBYE)
+            await reader.read()
 
 
 @pytest.mark.parametrize(
@@ -97,21 +104,9 @@ async def test_a_socket_that_is_gone_leaves_nothing_to_the_collector(leaves: str
     ids=["header", "many headers", "body"],
 )
 async def test_a_handshake_that_was_refused_leaves_nothing_to_the_collector(more: bytes) -> None:
-    limits = Limits(LimitOptions(patience=PATIENCE))
-    gc.collect()
-    gc.disable()
-    try:
-        async with served(limits) as port, asyncio.timeout(PATIENCE):
-            Roomy.made.clear()
-            reader, writer = await asyncio.open_connection("127.0.0.1", port)
-            writer.write(HANDSHAKE.removesuffix(b"\r\n") + more)
-            assert (await reader.read()).startswith(b"HTTP/1.1 4")
-            writer.transport.abort()
-            while any(one() is not None for one in Roomy.made):  # noqa: ASYNC110 - nobody is told
-                await asyncio.sleep(0)
-            assert len(Roomy.made) == 2
-    finally:
-        gc.enable()
+    async with without_collector() as (reader, writer):
+        writer.write(HANDSHAKE.removesuffix(b"\r\n") + more)
+        assert (await reader.read()).startswith(b"HTTP/1.1 4")
 
 
 @pytest.mark.parametrize("size", [0, 1, SHORT - 1, SHORT, MEDIUM - 1, MEDIUM, 1 << 20])

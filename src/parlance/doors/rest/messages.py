@@ -219,5 +219,5 @@ def _prefers_async(asked: Asked) -> bool:
 
 def _began(turn: TurnView, message: Message) -> bool:
     """Whether it was this very message: the same words that come again are another one, which nobody keeps."""
-    first = next(iter(turn.log.read()), None)
+    _, first = next(iter(turn.log.numbered()), (0, None))
     return isinstance(first, TurnStarted) and first.input is not None and first.input.id == message.id

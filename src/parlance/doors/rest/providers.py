@@ -23,5 +23,5 @@ async def check_provider(models: Models, model: str, provider: str | None, princ
 
 
 async def _is_named(models: Models, provider: str, principal: Principal) -> bool:
-    """Whether it can be asked for its own default model, and so is there."""
+    """Whether any model of it is on offer, so that it is there."""
     return any(model.provider == provider for model in await models.offered(principal, door=DOOR))
